@@ -1,0 +1,56 @@
+"""What may be shown: phones are masked, control characters escaped, lengths bounded.
+
+Every text that leaves the library (errors, logs, reprs) and holds something that a caller or the provider
+wrote passes through here. Nothing here is used on data: results carry phones whole.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from viber_async.errors import ValidationError
+
+_DATE_OR_PHONE: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)|\d(?:[ .()\u00a0\u202f-]{0,2}\d){7,}", re.ASCII)
+_UNPRINTABLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+
+
+def mask_phone(phone: str) -> str:
+    """Give *phone* with its middle hidden: ``3809•••••111``."""
+    head, tail = (4, 3) if len(phone) > 10 else (2, 2)
+    return phone[:head] + "•" * (len(phone) - head - tail) + phone[-tail:]
+
+
+def mask_phones(text: str) -> str:
+    """Give *text* with everything in it that could be a phone masked; dates are left alone."""
+    return _DATE_OR_PHONE.sub(_masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    found = match[0]
+    return found if match["date"] else mask_phone("".join(c for c in found if c.isdigit()))
+
+
+def safe_text(text: str, limit: int = 500) -> str:
+    """Give *text* fit for one line of a log: masked, escaped and at most about *limit* characters."""
+    kept = text[: 2 * limit]
+    shown = _UNPRINTABLE.sub(_escaped, mask_phones(kept))
+    return shown if len(shown) <= limit and len(kept) == len(text) else f"{shown[:limit]}…"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Give a short, safe picture of a refused *value*."""
+    if isinstance(value, int) and not -(10**30) < value < 10**30:
+        return "a huge int"
+    return safe_text(repr(value[: 2 * limit] if isinstance(value, (str, bytes)) else value), limit)
+
+
+def refused(field: str, value: object, rule: str) -> ValidationError:
+    """Give the error for a bad input: which field, which value, which rule."""
+    return ValidationError(f"{field}: {rule}; got {shown(value)}", field=field)
