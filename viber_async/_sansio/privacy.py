@@ -7,6 +7,8 @@ wrote passes through here. Nothing here is used on data: results carry phones wh
 from __future__ import annotations
 
 import re
+from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from viber_async.errors import ValidationError
@@ -45,10 +47,16 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """Give a short, safe picture of a refused *value*."""
-    if isinstance(value, int) and not -(10**30) < value < 10**30:
-        return "a huge int"
-    return safe_text(repr(value[: 2 * limit] if isinstance(value, (str, bytes)) else value), limit)
+    """Give a short, safe picture of a refused *value*; of a container only what it is."""
+    match value:
+        case int() if not -(10**30) < value < 10**30:
+            return "a huge int"
+        case str() | bytes():
+            return safe_text(repr(value[: 2 * limit]), limit)
+        case None | int() | float() | Decimal() | date():
+            return safe_text(repr(value), limit)
+        case _:
+            return f"a {type(value).__name__}"
 
 
 def refused(field: str, value: object, rule: str) -> ValidationError:

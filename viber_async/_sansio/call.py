@@ -1,0 +1,63 @@
+"""One logical call as a value: what to ask, how to read the answer, what kind of repetition it bears.
+
+A Call knows nothing of time, tokens or attempts. Every attempt of it sends the same bytes: the body is
+rendered when the Call is made, so nothing that a caller changes afterwards reaches the wire.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cattrs import Converter
+
+T = TypeVar("T")
+
+PAGE_BYTES: Final = 8 * 1024 * 1024
+"""Ours: the most that an answer may hold; a page of 1000 rows is about 0.3 MB."""
+SMALL_BYTES: Final = 64 * 1024
+"""Ours: the same for answers that hold one small object (token, created campaign, counters)."""
+
+
+class Kind(enum.Enum):
+    """The rows of the table that says which failures may be followed by a repetition."""
+
+    READ = "read"
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    BLACKLIST_WRITE = "blacklist write"
+    CREATE = "create"
+    OTHER = "other"
+
+
+class Unreadable(ValueError):  # noqa: N818 - never leaves the library: the exchange turns it into DecodeError
+    """An answer is not what it should be: *where* in it (a path such as ``[3].price``) and *why*."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, why)
+        self.where = where
+        self.why = why
+
+
+@frozen
+class Call(Generic[T]):
+    """A request of the provider's API, and how its answer is read."""
+
+    kind: Kind
+    method: str = field(kw_only=True)
+    path: str = field(kw_only=True)
+    read: Callable[[Converter, object], T] = field(kw_only=True)
+    """Parsed JSON to result; raises `Unreadable`."""
+    params: Mapping[str, str | int] = field(kw_only=True, factory=dict)
+    body: bytes | None = field(kw_only=True, default=None, repr=False)
+    max_bytes: int = field(kw_only=True, default=PAGE_BYTES)
+
+
+def json_body(value: object) -> bytes:
+    """Render *value* as a JSON body."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
