@@ -1,0 +1,41 @@
+"""The sandbox's time. Everything with a date (tokens, campaigns, entries, faults that last) reads it.
+
+The rate limit does not: it is judged on the real monotonic clock, so that nobody hides a burst by moving time.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
+"""The provider's dates: no zone, no fraction (A)."""
+
+
+class SandboxClock:
+    """The time as the sandbox sees it: real, or standing still, and moved by hand with `advance`.
+
+    It runs on the monotonic clock from where it started, so a step of the machine's clock does not show.
+    """
+
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
+        if start is not None and start.tzinfo is None:
+            raise ValueError("start needs a zone: datetime(2026, 1, 31, 12, tzinfo=UTC)")
+        self._start = start or datetime.now(UTC)
+        self._began = time.monotonic()
+        self._frozen = frozen
+        self._moved = timedelta(0)
+
+    def __repr__(self) -> str:
+        return f"<SandboxClock {self.now():{WIRE_FORMAT}} UTC{', frozen' * self._frozen}>"
+
+    def now(self) -> datetime:
+        """Return the present moment, in UTC."""
+        ran = 0.0 if self._frozen else time.monotonic() - self._began
+        return (self._start + self._moved + timedelta(seconds=ran)).astimezone(UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move on by *seconds*; time never goes back."""
+        if seconds < 0:
+            raise ValueError(f"time never goes back: advance({seconds})")
+        self._moved += timedelta(seconds=seconds)
