@@ -1,0 +1,167 @@
+"""The app on a real socket: uvicorn, embedded in the caller's event loop.
+
+Three things are ours. Signals are left alone, they belong to whoever runs the loop. Waiting is for events, where
+uvicorn looks ten times a second. And on the way out connections are cut, not waited for: a sandbox that goes
+away is an outage, and a test does not want to pay for a graceful one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from attrs import frozen
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from viber_async.sandbox._app import CONNECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from starlette.applications import Starlette
+
+
+def loopback(host: str) -> str:
+    """Return *host* if it is a literal loopback address; nothing else is served on."""
+    try:
+        inside = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise ValueError(
+            f"the sandbox serves on loopback only, not on {host!r}: it takes well-known credentials, and whoever "
+            "reaches it can read what was sent; use 127.0.0.1 or ::1"
+        )
+    return host
+
+
+class Serving:
+    """The app being served, from `started` to `stop`."""
+
+    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+        self._listener = listener
+        self.url: Final = _url(*listener.getsockname()[:2])
+        config = uvicorn.Config(
+            app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,  # the sandbox's clock writes it
+            proxy_headers=False,
+        )
+        self._server = _Server(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="viber sandbox")
+
+    @classmethod
+    async def started(cls, app: Starlette, host: str, port: int) -> Serving:
+        """Return the serving, once it accepts connections."""
+        serving = cls(app, listening(host, port))
+        await serving.ready()
+        return serving
+
+    async def ready(self) -> None:
+        """Wait until it accepts connections; raises whatever keeps it from doing so."""
+        up = asyncio.ensure_future(self._server.up.wait())
+        try:
+            await asyncio.wait({up, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        finally:
+            up.cancel()
+        if self._task.done():
+            self._listener.close()
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Cut the connections, and wait until nothing is left of it."""
+        self._server.down.set()
+        await self.wait_closed()
+        self._task.result()
+
+    async def wait_closed(self) -> None:
+        """Wait until it has been stopped."""
+        await asyncio.wait({self._task})
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; an error of the system's says where it could not."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if os.name == "posix":  # elsewhere it would let two processes share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            error.errno,
+            f"the sandbox cannot serve on {host}, port {port}: {error.strerror}; leave port out for a free one",
+        ) from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+        self.down = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        self.up.set()
+        await self.down.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
+        for server in self.servers:
+            server.close()
+        for protocol in list(self.server_state.connections):
+            protocol.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks)
+        for server in self.servers:
+            await server.wait_closed()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP, which leaves its connection where the app can cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        super().connection_made(transport)
+        self.app_state: dict[str, Any] = {**self.app_state, CONNECTION: SocketConnection(transport)}
+
+
+@frozen
+class SocketConnection:
+    """A connection on a socket."""
+
+    transport: asyncio.Transport
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the caller has left."""
+        return self.transport.is_closing()
+
+    def cut(self, *, reset: bool) -> None:
+        """Send what is in the buffers and close; or throw it away and let the peer see a reset."""
+        if not reset:
+            self.transport.close()
+            return
+        raw = self.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
