@@ -177,6 +177,11 @@ class TransportError(ViberError):
 class ConnectionFailedError(TransportError):
     """No connection: name, refusal, TLS, proxy. Nothing was sent."""
 
+    def __init__(self, message: str = "", *, permanent: bool = False, delivery: Delivery = Delivery.NOT_SENT) -> None:
+        super().__init__(message, delivery=delivery)
+        self.permanent = permanent
+        """True where trying again cannot help: a certificate that does not fit."""
+
 
 class RequestTimeoutError(TransportError):
     """One attempt took longer than its timeout."""
@@ -193,9 +198,7 @@ class DeadlineExceededError(ViberError, TimeoutError):
 class OutcomeUnknownError(ViberError):
     """A campaign may or may not have been created: do not simply send it again."""
 
-    def __init__(
-        self, message: str = "", *, handle: object = None, delivery: Delivery = Delivery.UNKNOWN
-    ) -> None:
+    def __init__(self, message: str = "", *, handle: object = None, delivery: Delivery = Delivery.UNKNOWN) -> None:
         super().__init__(message, delivery=delivery)
         self.handle = handle
         """What is needed to look for the campaign later, in any process; holds no phones."""
@@ -230,9 +233,7 @@ class SyncError(ViberError):
 class SyncRefusedError(SyncError):
     """A guard said no; nothing was written."""
 
-    def __init__(
-        self, message: str = "", *, reason: str = "", delivery: Delivery = Delivery.NOT_SENT
-    ) -> None:
+    def __init__(self, message: str = "", *, reason: str = "", delivery: Delivery = Delivery.NOT_SENT) -> None:
         super().__init__(message, delivery=delivery)
         self.reason = reason
         """A short stable word for the guard that refused."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PAGE_BYTES: Final = 8 * 1024 * 1024
 """Ours: the most that an answer may hold; a page of 1000 rows is about 0.3 MB."""
@@ -45,17 +46,19 @@ class Unreadable(ValueError):  # noqa: N818 - never leaves the library: the exch
 
 
 @frozen
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """A request of the provider's API, and how its answer is read."""
 
     kind: Kind
     method: str = field(kw_only=True)
     path: str = field(kw_only=True)
-    read: Callable[[Converter, object], T] = field(kw_only=True)
+    read: Callable[[Converter, object], T_co] = field(kw_only=True)
     """Parsed JSON to result; raises `Unreadable`."""
     params: Mapping[str, str | int] = field(kw_only=True, factory=dict)
     body: bytes | None = field(kw_only=True, default=None, repr=False)
     max_bytes: int = field(kw_only=True, default=PAGE_BYTES)
+    empty_is_none: bool = field(kw_only=True, default=False)
+    """An empty body is an answer too; everywhere else it is one that cannot be read."""
 
 
 def json_body(value: object) -> bytes:

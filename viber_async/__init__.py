@@ -1,0 +1,158 @@
+"""Asyncio client for SendPulse's Viber campaign API.
+
+Everything public is here, in `viber_async.sandbox` (a stand-in of the provider) and in the modules of the extras.
+"""
+
+from viber_async._auth import MemoryTokenStore, TokenStore
+from viber_async._blacklist import Blacklist
+from viber_async._campaigns import Campaigns
+from viber_async._defaults import DEFAULT, Timeout
+from viber_async._limiter import PacedLimiter, RateLimiter, RateStatistics, Turn
+from viber_async._middleware import Attempt, CallNext, Middleware
+from viber_async._pages import Pages
+from viber_async._sansio.answer import Answer
+from viber_async._sansio.blacklist import BlacklistAdded, BlacklistEntry, BlacklistRemoved
+from viber_async._sansio.campaigns import (
+    Button,
+    Campaign,
+    CampaignDraft,
+    CampaignRecipients,
+    CampaignStatistics,
+    CampaignStatus,
+    CampaignSummary,
+    CreatedCampaign,
+    Image,
+    MessageType,
+    Recipient,
+    RecipientStatus,
+    ResendSms,
+)
+from viber_async._sansio.converter import to_dict
+from viber_async._sansio.outcome import CreateHandle
+from viber_async._sansio.paging import WalkReport
+from viber_async._sansio.rate import RateLimit
+from viber_async._sansio.raw import ApiResponse
+from viber_async._sansio.retry import RetryPolicy
+from viber_async._sansio.senders import Sender, SenderStatus
+from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
+from viber_async._senders import Senders
+from viber_async._session import SessionStatistics, ViberSession
+from viber_async._stream import RowStream
+from viber_async._version import __version__
+from viber_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    DecodeError,
+    Delivery,
+    DuplicateCampaignError,
+    KeyConflictError,
+    LedgerError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    QuotaError,
+    RateLimitError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    ServerError,
+    SessionClosedError,
+    SessionLoopError,
+    SyncError,
+    SyncInterruptedError,
+    SyncRefusedError,
+    TransportError,
+    UsageError,
+    ValidationError,
+    ViberError,
+)
+
+__all__ = [
+    # session
+    "ViberSession",
+    "ClientCredentials",
+    "ApiKey",
+    "Timeout",
+    "RetryPolicy",
+    "RateLimit",
+    "DEFAULT",
+    "SessionStatistics",
+    "RateStatistics",
+    "ApiResponse",
+    # campaigns
+    "Campaigns",
+    "CampaignDraft",
+    "Button",
+    "Image",
+    "ResendSms",
+    "MessageType",
+    "CreatedCampaign",
+    "CreateHandle",
+    "CampaignSummary",
+    "Campaign",
+    "CampaignStatistics",
+    "CampaignStatus",
+    "CampaignRecipients",
+    "Recipient",
+    "RecipientStatus",
+    # senders
+    "Senders",
+    "Sender",
+    "SenderStatus",
+    # blacklist
+    "Blacklist",
+    "BlacklistEntry",
+    "BlacklistAdded",
+    "BlacklistRemoved",
+    # walks
+    "Pages",
+    "WalkReport",
+    "RowStream",
+    "to_dict",
+    # seams
+    "RateLimiter",
+    "PacedLimiter",
+    "Turn",
+    "TokenStore",
+    "MemoryTokenStore",
+    "StoredToken",
+    "Middleware",
+    "CallNext",
+    "Attempt",
+    "Answer",
+    # errors
+    "Delivery",
+    "ViberError",
+    "UsageError",
+    "ValidationError",
+    "ConfigurationError",
+    "SessionClosedError",
+    "SessionLoopError",
+    "ApiError",
+    "AuthenticationError",
+    "PermissionDeniedError",
+    "NotFoundError",
+    "BadRequestError",
+    "RateLimitError",
+    "QuotaError",
+    "ServerError",
+    "DecodeError",
+    "ResponseTooLargeError",
+    "TransportError",
+    "ConnectionFailedError",
+    "RequestTimeoutError",
+    "ProtocolError",
+    "DeadlineExceededError",
+    "OutcomeUnknownError",
+    "DuplicateCampaignError",
+    "LedgerError",
+    "KeyConflictError",
+    "SyncError",
+    "SyncRefusedError",
+    "SyncInterruptedError",
+    "__version__",
+]

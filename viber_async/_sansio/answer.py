@@ -1,0 +1,311 @@
+"""Status, headers and body of an answer -> its parsed JSON, or the error that it means.
+
+The provider has six envelope styles and uses several of them with status 200, so the body is looked at before
+the status. An ``error_code`` is *not* an HTTP status, though some values look like one: only those in the table
+below are given a meaning, the rest goes by the status.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from attrs import field, frozen
+
+from viber_async import errors
+from viber_async._sansio import wire_json
+from viber_async._sansio.call import Kind, Unreadable
+from viber_async._sansio.privacy import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from cattrs import Converter
+
+    from viber_async._sansio.call import Call, T
+
+    Sayer = Callable[[object, int], str]
+
+EVIDENCE: Final = 2000
+"""Characters of a body that an error keeps."""
+SHORT: Final = 300
+"""Characters of the provider's sentence that an error's text repeats."""
+KEPT_HEADERS: Final = ("content-type", "date", "retry-after", "x-request-id", "request-id")
+
+PER_SECOND_CODE: Final = 2020202020
+
+_OAUTH_WORD: Final = re.compile(r"[a-z_]{1,40}")
+
+BY_CODE: Final[dict[int, type[errors.ApiError]]] = {
+    PER_SECOND_CODE: errors.RateLimitError,  # more than ten requests in a second (A)
+    401: errors.AuthenticationError,  # {"message": "Unauthorized!", "error_code": 401} (C)
+    800: errors.PermissionDeniedError,  # operation not allowed (B)
+    213: errors.NotFoundError,  # mailing list
+    703: errors.NotFoundError,  # mailing list
+    602: errors.NotFoundError,  # campaign
+    802: errors.NotFoundError,  # campaign
+    704: errors.NotFoundError,  # sender
+    901: errors.NotFoundError,  # sender
+    1003: errors.NotFoundError,  # sender
+    707: errors.QuotaError,  # balance exhausted
+    708: errors.QuotaError,  # more recipients than the plan allows
+    791: errors.QuotaError,  # campaigns per hour
+    799: errors.BadRequestError,  # date malformed or past
+    422: errors.BadRequestError,  # validation
+}
+BY_STATUS: Final[dict[int, type[errors.ApiError]]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    422: errors.BadRequestError,
+    429: errors.RateLimitError,
+}
+ADVICE: Final[dict[type[errors.ApiError], str]] = {
+    errors.AuthenticationError: "check the credentials and that they have not been revoked",
+    errors.PermissionDeniedError: "check the account's plan, role, state and list of allowed addresses",
+    errors.RateLimitError: "something else is using this account's allowance; share one limit, or wait",
+    errors.QuotaError: "top up the account or wait for the quota to renew",
+    errors.ServerError: "the provider failed; try later",
+}
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What came back, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+    secret: str = field(default="", repr=False)
+    """What the request proved itself with; a server that echoes it must not make it part of an error."""
+
+    @property
+    def request_id(self) -> str | None:
+        return self.headers.get("x-request-id") or self.headers.get("request-id")
+
+
+class _Evidence(TypedDict):
+    """What every error of an answer keeps."""
+
+    status: int
+    body: str
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@frozen
+class _Envelope:
+    """The parts of an error body that any of the styles may hold."""
+
+    code: int | None = None
+    sentence: str = ""
+    fields: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    is_error: bool = False
+
+
+def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) -> T:
+    """Give what *call* asked for, or raise the error that *answer* means.
+
+    *now* is the wall clock, used only for a ``Retry-After`` date in an answer that has no ``Date``.
+    """
+    try:
+        parsed = None if call.empty_is_none and not answer.body else _parsed(answer)
+        raise_if_error(call, answer, parsed, now=now)
+        return call.read(converter, parsed)
+    except Unreadable as unreadable:
+        raise _unreadable(call, answer, unreadable) from None
+
+
+def not_rows(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
+    """Give the error for a streamed body that could not be read: an error's envelope, or nonsense.
+
+    *answer* holds the beginning of the body.
+    """
+    try:
+        envelope = _envelope(wire_json.loads(answer.body), _sayer(call, answer))
+    except Unreadable:
+        envelope = _Envelope()
+    if envelope.is_error:
+        return _error(call, answer, envelope, asked=None)
+    return _unreadable(call, answer, why)
+
+
+def _parsed(answer: Answer) -> object:
+    """Success must be JSON; of a failure the status says enough."""
+    if 200 <= answer.status < 300:
+        return wire_json.loads(answer.body)
+    try:
+        return wire_json.loads(answer.body)
+    except Unreadable:
+        return None
+
+
+def raise_if_error(call: Call[T], answer: Answer, parsed: object, *, now: datetime) -> None:
+    """Raise what the envelope or the status says, if it says no."""
+    envelope = _envelope(parsed, _sayer(call, answer))
+    if envelope.is_error or not 200 <= answer.status < 300:
+        raise _error(call, answer, envelope, asked=retry_after(answer.headers, now=now))
+
+
+def _sayer(call: Call[T], answer: Answer) -> Sayer:
+    """Give the function that makes the provider's words fit to be shown; of a token call hardly any are."""
+
+    def say(words: object, limit: int) -> str:
+        text = str(words)
+        if call.kind is Kind.TOKEN:
+            return text if _OAUTH_WORD.fullmatch(text) else ""
+        return safe_text(text.replace(answer.secret, "•••") if answer.secret else text, limit)
+
+    return say
+
+
+def _envelope(parsed: object, say: Sayer) -> _Envelope:
+    if not isinstance(parsed, dict):
+        return _Envelope()
+    code = parsed.get("error_code")
+    code = int(code) if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < 19 else code
+    code = code if isinstance(code, int) and not isinstance(code, bool) and code else None
+    fields = parsed.get("errors")
+    return _Envelope(
+        code=code,
+        sentence=_sentence(parsed, say),
+        fields=_by_field(fields, say) if isinstance(fields, dict) else {},
+        is_error=(
+            parsed.get("result") is False
+            or parsed.get("success") is False
+            or parsed.get("is_error") is True
+            or code is not None
+            or ("error" in parsed and "error_description" in parsed)
+        ),
+    )
+
+
+def _sentence(parsed: Mapping[str, object], say: Sayer) -> str:
+    for key in ("message", "error_description", "error"):
+        if isinstance(said := parsed.get(key), str) and (shown := say(said, 500)):
+            return shown
+    return ""
+
+
+def _by_field(fields: Mapping[str, object], say: Sayer) -> Mapping[str, tuple[str, ...]]:
+    """Read ``errors`` as a map from field to one message or several (B), bounded."""
+    return {
+        say(name, 60): tuple(say(said, SHORT) for said in (value if isinstance(value, list) else [value])[:5])
+        for name, value in list(fields.items())[:20]
+    }
+
+
+def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float | None) -> errors.ApiError:
+    kind = _kind(answer.status, envelope.code)
+    if call.kind is Kind.TOKEN and answer.status == 400 and kind is errors.BadRequestError:
+        kind = errors.AuthenticationError  # OAuth answers a wrong secret with 400 or 401 {"error": "invalid_client"}
+    code = "" if envelope.code is None else f" (error_code {envelope.code})"
+    said = envelope.sentence or "; ".join(f"{k}: {', '.join(v)}" for k, v in envelope.fields.items())
+    parts = [
+        f"{call.method} {call.path} was answered {answer.status}{code}",
+        f": {safe_text(said, SHORT)}" if said else "",
+        f". Redirects are not followed; was base_url meant to be {_target(answer)}?" if _is_redirect(answer) else "",
+        f". To do: {ADVICE[kind]}" if kind in ADVICE else "",
+    ]
+    return kind(
+        "".join(parts),
+        detail=envelope.sentence,
+        errors=envelope.fields,
+        error_code=envelope.code,
+        retry_after=asked,
+        **_evidence(call, answer),
+    )
+
+
+def _kind(status: int, code: int | None) -> type[errors.ApiError]:
+    if code in BY_CODE:
+        return BY_CODE[code]
+    if status >= 500:
+        return errors.ServerError
+    return BY_STATUS.get(status, errors.ApiError)
+
+
+def _is_redirect(answer: Answer) -> bool:
+    return 300 <= answer.status < 400
+
+
+def _target(answer: Answer) -> str:
+    return safe_text(answer.headers.get("location", "another address"), 200)
+
+
+def _unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
+    where = f" at {why.where}" if why.where else ""
+    useless_token = call.kind is Kind.TOKEN and why.where in ("access_token", "token_type")
+    kind = errors.AuthenticationError if useless_token else errors.DecodeError
+    return kind(
+        f"{call.method} {call.path} was answered {answer.status} with a body that cannot be read{where}: {why.why}",
+        **_evidence(call, answer),
+    )
+
+
+def too_large(call: Call[T], answer: Answer) -> errors.ResponseTooLargeError:
+    """Give the error for a body that went beyond the call's cap; *answer* holds its beginning."""
+    return errors.ResponseTooLargeError(
+        f"{call.method} {call.path} was answered {answer.status} with more than {call.max_bytes} bytes; "
+        "it was not read to its end",
+        **_evidence(call, answer),
+    )
+
+
+def _evidence(call: Call[T], answer: Answer) -> _Evidence:
+    """Give the bounded evidence that every error of an answer keeps; of a token call no body at all."""
+    say = _sayer(call, answer)
+    return {
+        "status": answer.status,
+        "body": say(answer.body[: 2 * EVIDENCE].decode(errors="replace"), EVIDENCE),
+        "method": call.method,
+        "path": call.path,
+        "headers": {name: safe_text(answer.headers[name], 200) for name in KEPT_HEADERS if name in answer.headers},
+    }
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Give the seconds that a ``Retry-After`` header asks for, or None where it is absent or makes no sense.
+
+    Seconds must be ASCII digits: ``float()`` would take "inf", "nan" and full-width digits as well. A date is
+    measured from the same answer's ``Date``, so that a wrong clock on either side does not matter.
+    """
+    said = headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdecimal():
+        return float(said[:12]) or None
+    then, sent = _moment(said), _moment(headers.get("date", ""))
+    if then is None:
+        return None
+    seconds = (then - (sent or now)).total_seconds()
+    return seconds if 0 < seconds < math.inf else None
+
+
+def _moment(text: str) -> datetime | None:
+    if not text.endswith("GMT"):  # an IMF date (RFC 9110); anything else would have to be guessed
+        return None
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None
+
+
+def is_certain_refusal(error: errors.ViberError) -> bool:
+    """Tell whether *error* proves that a create was not carried out.
+
+    Everything that is not a clear no may have been carried out: 3xx, 408, 409, 5xx, an unreadable answer, a cut.
+    """
+    match error:
+        case errors.DecodeError():
+            return False
+        case errors.RateLimitError():
+            return True
+        case errors.ApiError(status=status):
+            return status == 200 or (400 <= status < 500 and status not in (408, 409))
+        case _:
+            return error.delivery is errors.Delivery.NOT_SENT

@@ -1,0 +1,390 @@
+"""The session: builds the parts, opens and closes them. The only place where the parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from viber_async import _defaults as defaults
+from viber_async import _settings as checked
+from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
+from viber_async._blacklist import Blacklist
+from viber_async._campaigns import Campaigns
+from viber_async._defaults import DEFAULT, Timeout, Unset
+from viber_async._exchange import Exchange, Options, Origin, Reply
+from viber_async._limiter import PacedLimiter, RateStatistics
+from viber_async._sansio import address, raw
+from viber_async._sansio.converter import make_converter
+from viber_async._sansio.rate import Lane, RateLimit
+from viber_async._sansio.tokens import ApiKey, account_of, token_call
+from viber_async._senders import Senders
+from viber_async._settings import Credentials, SessionSettings, Settings
+from viber_async._stream import Parser, RowStream
+from viber_async._tasks import TaskOwner, beside
+from viber_async._transport import RateLimitedTransport, open_transport
+from viber_async.errors import SessionClosedError, SessionLoopError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    import httpx
+    from cattrs import Converter
+
+    from viber_async._auth import Bearer, TokenStore
+    from viber_async._limiter import RateLimiter
+    from viber_async._middleware import Middleware
+    from viber_async._sansio.call import Call
+    from viber_async._sansio.raw import ApiResponse
+    from viber_async._sansio.retry import RetryPolicy
+    from viber_async._sansio.tokens import Grant
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+@frozen(kw_only=True)
+class SessionStatistics:
+    """What a session has done so far; its views share one."""
+
+    calls: int
+    """Calls of the API that were asked for, token calls included."""
+    requests: int
+    """Requests that were sent for them, repetitions included."""
+    repeats: int
+    throttled: int
+    """Answers that said: too many requests."""
+    refreshes: int
+    """Tokens that were asked for and given."""
+    in_flight: int
+    """Requests under way or waiting for their turn at this moment."""
+    rate: RateStatistics
+
+
+class ViberSession:
+    """A session with SendPulse's Viber API: one account, one event loop, one process.
+
+    ```python
+    async with ViberSession.from_env() as session:
+        for sender in await session.senders.list():
+            print(sender.name, sender.status)
+    ```
+
+    Making one does no I/O and needs no running loop; it opens with the first call. Close it with ``async with``
+    or ``aclose()``.
+    """
+
+    campaigns: Campaigns
+    senders: Senders
+    blacklist: Blacklist
+
+    def __init__(  # noqa: PLR0913 - the public page of settings, all by keyword
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str = defaults.BASE_URL,
+        timeout: float | Timeout = Timeout(),  # noqa: B008 - frozen
+        deadline: float | Unset | None = DEFAULT,
+        retries: int | RetryPolicy = defaults.RETRIES,
+        rate_limit: RateLimit = defaults.RATE_LIMIT,
+        rate_limiter: RateLimiter | None = None,
+        token_store: TokenStore | None = None,
+        ledger: None = None,
+        time_zone: tzinfo | None = None,
+        max_connections: int = defaults.MAX_CONNECTIONS,
+        proxy: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        middleware: Sequence[Middleware] = (),
+        user_agent: str | None = None,
+    ) -> None:
+        """Make a session; raises `ConfigurationError` for settings that cannot work.
+
+        Args:
+            credentials: ``ClientCredentials(id, secret)``, or ``ApiKey(key)``.
+            base_url: https only, unless the host is a loopback address.
+            timeout: of one attempt: seconds for every phase, or a `Timeout`.
+            deadline: seconds for one logical call with all its waits and attempts; None for no end. By default 60,
+                and 150 for creating a campaign.
+            retries: repetitions of a failed attempt, or a `RetryPolicy`; 0 turns every repetition off.
+            rate_limit: the account's allowance.
+            rate_limiter: one to share with other sessions; overrides *rate_limit*.
+            token_store: where tokens are kept; by default in memory.
+            ledger: not used by this version; must be None.
+            time_zone: None: datetimes are naive, as the provider sends them. Set: they are aware, both ways.
+            max_connections: how many requests may be under way at once.
+            proxy: an http, https or socks5 proxy. The environment's is never used.
+            transport: an httpx transport in place of the network; the session closes it.
+            middleware: hooks around every attempt, the first outermost.
+            user_agent: what your program calls itself, put in front of our own name.
+
+        """
+        checked.refuse_ledger(ledger)
+        self._options = Options(
+            timeout=Timeout.of(timeout),
+            deadline=checked.deadline(deadline),
+            retries=checked.retries(retries),
+        )
+        self._parts = _Parts(
+            Settings(
+                credentials=checked.credentials(credentials),
+                base_url=address.base_url(base_url),
+                options=self._options,
+                rate_limit=checked.instance("rate_limit", rate_limit, RateLimit),
+                rate_limiter=rate_limiter,
+                token_store=token_store or MemoryTokenStore(),
+                time_zone=checked.time_zone(time_zone),
+                max_connections=checked.connections(max_connections),
+                proxy=checked.proxy(proxy),
+                transport=transport,
+                middleware=tuple(middleware),
+                user_agent=checked.user_agent(user_agent),
+            )
+        )
+        self._is_view = False
+        self._name_spaces()
+
+    def _name_spaces(self) -> None:
+        self._caller = Caller(self._parts, self._options)
+        self.campaigns = Campaigns(self._caller)
+        self.senders = Senders(self._caller)
+        self.blacklist = Blacklist(self._caller)
+
+    @classmethod
+    def from_env(cls, **settings: Unpack[SessionSettings]) -> Self:
+        """Make a session from SENDPULSE_API_ID and SENDPULSE_API_SECRET, or from SENDPULSE_API_KEY.
+
+        SENDPULSE_BASE_URL is used if set and no *base_url* is given. Raises `ConfigurationError` when the
+        variables are missing, half there, or name two ways at once.
+        """
+        if url := os.environ.get("SENDPULSE_BASE_URL"):
+            settings.setdefault("base_url", url)
+        return cls(checked.credentials_of(os.environ), **settings)
+
+    async def __aenter__(self) -> Self:
+        self._parts.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is under way, close the connections; may be called twice. Closing a view closes nothing."""
+        if not self._is_view:
+            await self._parts.aclose()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeout | Unset = DEFAULT,
+        deadline: float | Unset | None = DEFAULT,
+        retries: int | RetryPolicy | Unset = DEFAULT,
+        lane: Lane | Unset = DEFAULT,
+    ) -> ViberSession:
+        """Give a view of this session that differs in what is given here; it shares pool, token and rate limit.
+
+        *lane* is ``"interactive"`` or ``"bulk"``: bulk work steps back behind whatever a person waits for.
+        """
+        old = self._options
+        view = object.__new__(ViberSession)
+        view._parts = self._parts
+        view._is_view = True
+        view._options = Options(
+            timeout=old.timeout if timeout is DEFAULT else Timeout.of(timeout),
+            deadline=old.deadline if deadline is DEFAULT else checked.deadline(deadline),
+            retries=old.retries if retries is DEFAULT else checked.retries(retries),
+            lane=old.lane if lane is DEFAULT else checked.lane(lane),
+        )
+        view._name_spaces()
+        return view
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        idempotent: bool | Unset = DEFAULT,
+    ) -> ApiResponse:
+        """Call something that this package has no method for, with the same token, limit, repeats and errors.
+
+        *path* is below the base URL, such as ``/viber/task``. *idempotent* says that it may be repeated after a
+        failure that leaves open whether it was carried out; by default only a GET may.
+
+        Raises:
+            ValidationError: method, path, params or json cannot be sent.
+            ApiError: the provider said no.
+
+        """
+        safe = method == "GET" if idempotent is DEFAULT else idempotent
+        call = raw.request(method, path, params=params, json=json, idempotent=safe)
+        reply = await self._caller.reply(call)
+        return raw.response(reply.answer, reply.value, attempts=reply.attempts, waited=reply.waited)
+
+    def statistics(self) -> SessionStatistics:
+        """Give what the session has done so far, and what it is doing."""
+        return self._parts.statistics()
+
+    def __repr__(self) -> str:
+        return f"<ViberSession {self._parts}{' view' if self._is_view else ''}>"
+
+
+class Caller:
+    """Runs calls for the namespaces of one session or view."""
+
+    def __init__(self, parts: _Parts, options: Options) -> None:
+        self._parts = parts
+        self._options = options
+
+    @property
+    def time_zone(self) -> tzinfo | None:
+        """Give the account's time zone, if the session was told."""
+        return self._parts.settings.time_zone
+
+    async def reply(self, call: Call[T]) -> Reply[T]:
+        """Give the result of *call* and how it came about."""
+        opened = self._parts.open()
+        return await opened.exchange.run(call, self._options, opened.bearer)
+
+    async def get(self, call: Call[T]) -> T:
+        """Give the result of *call*."""
+        return (await self.reply(call)).value
+
+    def stream(self, call: Call[object], parser: Callable[[Converter], Parser[Row]]) -> RowStream[Row]:
+        """Give the rows of *call*'s one large answer as they come."""
+        return RowStream(call, parser(make_converter(self.time_zone)), self._parts, self._options)
+
+
+@frozen(kw_only=True)
+class _Open:
+    """The parts that exist from the first call on."""
+
+    loop: asyncio.AbstractEventLoop
+    pid: int
+    transport: RateLimitedTransport
+    exchange: Exchange
+    bearer: Bearer
+
+
+class _Parts:
+    """What a session and its views share: built at the first call, closed once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tasks = TaskOwner()
+        self._limiter: RateLimiter = settings.rate_limiter or PacedLimiter(settings.rate_limit)
+        self._opened: _Open | None = None
+        self._entered = False
+        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def enter(self) -> None:
+        """Note the ``async with``, of which there can be one."""
+        if self._entered:
+            raise SessionClosedError("this session was opened with 'async with' before; make a new one")
+        self._entered = True
+        self.open()
+
+    def open(self) -> _Open:
+        """Give the open parts, if they may be used here and now."""
+        if self._closed:
+            raise SessionClosedError("this session is closed; make a new one, or close it later")
+        if self._opened is None:
+            self._opened = self._build()
+        opened = self._opened
+        if opened.pid != os.getpid():
+            raise SessionLoopError(
+                "this session was opened in another process, before a fork; make one in each process, after the fork"
+            )
+        if opened.loop is not asyncio.get_running_loop():
+            raise SessionLoopError(
+                "this session was opened in another event loop; make one in each loop (every asyncio.run and "
+                "every thread has its own)"
+            )
+        return opened
+
+    def _build(self) -> _Open:
+        settings = self.settings
+        inner = settings.transport or open_transport(max_connections=settings.max_connections, proxy=settings.proxy)
+        transport = RateLimitedTransport(inner, self._limiter, places=settings.max_connections)
+        exchange = Exchange(
+            transport,
+            origin=Origin(
+                base_url=settings.base_url,
+                user_agent=settings.user_agent,
+                converter=make_converter(settings.time_zone),
+            ),
+            limiter=self._limiter,
+            tasks=self.tasks,
+            middleware=settings.middleware,
+        )
+        return _Open(
+            loop=asyncio.get_running_loop(),
+            pid=os.getpid(),
+            transport=transport,
+            exchange=exchange,
+            bearer=self._bearer(exchange),
+        )
+
+    def _bearer(self, exchange: Exchange) -> Bearer:
+        settings, credentials = self.settings, self.settings.credentials
+        if isinstance(credentials, ApiKey):
+            return StaticKey(credentials)
+
+        async def grant() -> Grant:
+            return (await exchange.run(token_call(credentials), settings.options, None)).value
+
+        return TokenRefresher(
+            grant,
+            account=account_of(credentials, settings.base_url),
+            store=settings.token_store,
+            tasks=self.tasks,
+        )
+
+    def statistics(self) -> SessionStatistics:
+        """Give what has been done so far."""
+        counters, refreshes = None, 0
+        if self._opened is not None:
+            counters = self._opened.exchange.counters
+            refreshes = self._opened.bearer.refreshes
+        return SessionStatistics(
+            calls=counters.calls if counters else 0,
+            requests=counters.requests if counters else 0,
+            repeats=counters.repeats if counters else 0,
+            throttled=counters.throttled if counters else 0,
+            in_flight=counters.in_flight if counters else 0,
+            refreshes=refreshes,
+            rate=self._limiter.statistics(),
+        )
+
+    async def aclose(self) -> None:
+        """Close everything, once; whoever waits for it may be cancelled without stopping it."""
+        if self._closing is None:
+            self._closed = True
+            if self._opened is None or self._opened.pid != os.getpid():
+                return
+            self._opened.exchange.closing = True
+            self._closing = asyncio.get_running_loop().create_task(self._shut(self._opened))
+        await beside(self._closing)
+
+    async def _shut(self, opened: _Open) -> None:
+        await self.tasks.aclose()
+        await opened.transport.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "new" if self._opened is None else "open"
+        return f"{state}, {len(self.tasks)} calls under way"
+
+    def __del__(self) -> None:
+        if self._opened is not None and not self._closed and self._opened.pid == os.getpid():
+            warnings.warn(
+                "a ViberSession was never closed; use 'async with' or await aclose()", ResourceWarning, stacklevel=2
+            )

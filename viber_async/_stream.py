@@ -1,0 +1,213 @@
+"""Rows out of one endless body: read ahead by a few pieces, however slowly they are taken.
+
+A task of the session's reads the network, so that neither cancelling the reader nor leaving its loop can harm the
+pool; the few pieces that may wait between the two are what keeps memory bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from attrs import evolve
+
+from viber_async._exchange import Journey, answer_of, chunks_of, read_to_end, without_frames
+from viber_async._sansio import answer as answers
+from viber_async._sansio.answer import EVIDENCE, Answer
+from viber_async._sansio.call import Unreadable
+from viber_async.errors import UsageError, ViberError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    import httpx
+
+    from viber_async._auth import Bearer
+    from viber_async._exchange import Exchange, Options
+    from viber_async._sansio.call import Call
+    from viber_async._sansio.tokens import Token
+    from viber_async._tasks import TaskOwner
+
+Row = TypeVar("Row")
+
+PIECES_AHEAD: Final = 4
+"""Pieces of up to 64 KiB that may wait to be taken."""
+
+
+class Parser(Protocol[Row]):
+    """Turns the pieces of a body into rows."""
+
+    def feed(self, chunk: bytes) -> list[Row]:
+        """Give the rows that *chunk* completes; raises `Unreadable`."""
+
+    def close(self) -> None:
+        """Note the end of the body; raises `Unreadable` if it came too early."""
+
+
+class Opened(Protocol):
+    """The open parts that a stream needs."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What runs calls."""
+
+    @property
+    def bearer(self) -> Bearer:
+        """What supplies tokens."""
+
+
+class Source(Protocol):
+    """Where a stream finds them, when it is first asked for a row."""
+
+    tasks: TaskOwner
+
+    def open(self) -> Opened:
+        """Give the open parts of the session."""
+
+
+class RowStream(Generic[Row]):
+    """The rows of one large answer, one by one, in bounded memory.
+
+    ``async for row in stream``. Leave the loop early with ``aclose()``, or use ``async with stream``; a stream that
+    is simply dropped is closed when it is collected, or with the session.
+    """
+
+    def __init__(self, call: Call[object], parser: Parser[Row], source: Source, options: Options) -> None:
+        self._call = call
+        self._parser = parser
+        self._source = source
+        self._options = options
+        self._rows: deque[Row] = deque()
+        self._pump: _Pump | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._busy = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Row:
+        while not self._rows:
+            if self._closed:
+                raise StopAsyncIteration
+            await self._more()
+        return self._rows.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop reading and free the connection; may be called twice."""
+        self._closed = True
+        self._rows.clear()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _more(self) -> None:
+        if self._busy:
+            raise UsageError("this stream is being read by another task; give each reader a stream of its own")
+        self._busy = True
+        try:
+            pump = self._pump or self._start()
+            piece = await pump.next()
+            if isinstance(piece, ViberError):
+                self._closed = True
+                raise without_frames(piece) from piece.__cause__
+            self._parse(pump, piece)
+        finally:
+            self._busy = False
+
+    def _start(self) -> _Pump:
+        opened = self._source.open()
+        self._pump = pump = _Pump(opened.exchange, Journey(self._call, self._options), opened.bearer)
+        self._task = task = self._source.tasks.start(pump.run())
+        weakref.finalize(self, _drop, asyncio.get_running_loop(), task).atexit = False
+        return pump
+
+    def _parse(self, pump: _Pump, piece: bytes | None) -> None:
+        try:
+            if piece is None:
+                self._closed = True
+                self._parser.close()
+            else:
+                self._rows.extend(self._parser.feed(piece))
+        except Unreadable as why:
+            self._closed = True
+            if self._task is not None:
+                self._task.cancel()
+            raise answers.not_rows(self._call, pump.answer, why) from None
+
+
+def _drop(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    """End the pump of a stream that nobody holds any more."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)
+
+
+class _Pump:
+    """Reads one answer in a task of the session's, no further ahead than a few pieces.
+
+    The deadline counts the time spent waiting for the network; it stands still while the reader is slow.
+    """
+
+    def __init__(self, exchange: Exchange, journey: Journey, bearer: Bearer) -> None:
+        self._exchange = exchange
+        self._journey = journey
+        self._bearer = bearer
+        self._pieces: asyncio.Queue[bytes | ViberError | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(PIECES_AHEAD)
+        self.answer = Answer(status=0, headers={}, body=b"")
+        """The head of the answer and the beginning of its body, as evidence."""
+
+    async def next(self) -> bytes | ViberError | None:
+        """Give the next piece of the body, what ended it, or None at its end."""
+        piece = await self._pieces.get()
+        if isinstance(piece, bytes):
+            self._room.release()
+        return piece
+
+    async def run(self) -> None:
+        """Read the whole answer."""
+        attempts = partial(self._exchange.until_accepted, self._journey, self._bearer, self._attempt)
+        ending: ViberError | None = None
+        try:
+            await self._exchange.under_deadline(self._journey, attempts)
+        except ViberError as error:
+            ending = error
+        self._pieces.put_nowait(ending)
+
+    async def _attempt(self, journey: Journey, token: Token | None) -> None:
+        answer = await self._exchange.through_middleware(journey, token, self._answer)
+        if answer.status != 200:
+            self._exchange.read(journey.call, answer)
+
+    async def _answer(self, journey: Journey, request: httpx.Request) -> Answer:
+        async with self._exchange.response(journey, request) as response:
+            if response.status_code != 200:
+                return await read_to_end(journey, response)
+            self.answer = answer_of(journey, response, b"")
+            async for piece in chunks_of(response):
+                await self._pass_on(journey, piece)
+            journey.flight.arrived = True
+            return self.answer
+
+    async def _pass_on(self, journey: Journey, piece: bytes) -> None:
+        journey.committed = True
+        if len(self.answer.body) < EVIDENCE:
+            self.answer = evolve(self.answer, body=self.answer.body + piece[:EVIDENCE])
+        if self._room.locked():
+            with journey.clock_stopped():
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
+        self._pieces.put_nowait(piece)

@@ -1,0 +1,62 @@
+"""Tasks that the session owns: each is awaited by somebody, and none outlives the session.
+
+httpx's pool loses a place for good when a request is cancelled at the wrong moment, and a shield of anyio's does
+not stop a native ``task.cancel()``. So a request runs in a task of its own, and its caller waits beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+
+class TaskOwner:
+    """Keeps every task it starts until that task has ended."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start *work* in a task of its own."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may have been cancelled; nobody else will ask
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, once each, and wait until all have ended."""
+        running = list(self._tasks)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+
+async def beside(task: asyncio.Task[T]) -> T:
+    """Give the result of *task*; cancelling the one who waits leaves the task alone."""
+    if not task.done():
+        woken = asyncio.get_running_loop().create_future()
+
+        def wake(_: asyncio.Task[T]) -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        task.add_done_callback(wake)
+        try:
+            await woken
+        finally:
+            task.remove_done_callback(wake)
+    return task.result()
