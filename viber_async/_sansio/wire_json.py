@@ -1,0 +1,89 @@
+"""Bytes to JSON values, with nothing guessed: what a lenient parser lets through is refused here.
+
+Only UTF-8 (a byte order mark is tolerated), no key twice in one object, no NaN or Infinity, whole numbers of
+64 bits, fractions as `Decimal` from their own digits, so that a price stays exact. A key that stands twice is
+refused even with equal values: which one counts is the writer's secret, and an honest encoder never does it.
+Whatever is wrong becomes `Unreadable`; no foreign exception leaves this file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Final, NoReturn
+
+from viber_async._sansio.call import Unreadable
+from viber_async._sansio.privacy import shown
+
+MAX_INT: Final = 2**63 - 1
+"""Ours: ids and phones fit by far, and so does every database column they may land in."""
+INT_CHARACTERS: Final = 20
+"""The longest 64-bit number, with its sign. Looked at first: `int()` of 5000 digits raises an error of its own,
+and of a million it takes long."""
+FRACTION_CHARACTERS: Final = 64
+"""Ours: an honest price has about five, a double never more than 25."""
+MAX_EXPONENT: Final = 308
+"""The range of a double, which is what the provider's encoder can hold: 1e999 was never a price."""
+
+
+def loads(body: bytes) -> object:
+    """Give what *body* holds: dict, list, str, int, Decimal, bool or None; raises `Unreadable`."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("", f"not UTF-8 at byte {error.start}") from None
+    if not text.strip(" \t\r\n"):
+        raise Unreadable("", "the body is empty")
+    return parse(text)
+
+
+def parse(text: str) -> object:
+    """Give the one JSON value that *text* is; raises `Unreadable`."""
+    try:
+        return DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable("", f"not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise Unreadable("", "nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("", f"the key {shown(_first_repeated(pairs))} stands twice in one object")
+    return found
+
+
+def _first_repeated(pairs: list[tuple[str, object]]) -> str:
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key, _ in pairs if counts[key] > 1)
+
+
+def _whole(text: str) -> int:
+    if len(text) > INT_CHARACTERS or not -MAX_INT - 1 <= (number := int(text)) <= MAX_INT:
+        raise Unreadable("", "a whole number beyond 64 bits")
+    return number
+
+
+def _fraction(text: str) -> Decimal:
+    # Lengths first: Decimal() itself signals on absurd exponents, by the caller's own decimal context.
+    exponent = text.lower().partition("e")[2]
+    if len(text) > FRACTION_CHARACTERS or len(exponent) > len("+308"):
+        raise Unreadable("", "a number beyond any real one")
+    number = Decimal(text)
+    if abs(number.adjusted()) > MAX_EXPONENT:
+        raise Unreadable("", "a number beyond any real one")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Unreadable("", f"{name} is not JSON")
+
+
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=_whole,
+    parse_float=_fraction,
+    parse_constant=_refuse_constant,
+)
