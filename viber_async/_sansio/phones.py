@@ -1,0 +1,152 @@
+"""What a phone number is and how it is written.
+
+Inside the library a phone is a string of 8 to 15 digits without a plus: country code first, as the provider
+sends and expects it. What people write around the digits is removed; whatever could change the number itself
+is refused with the sentence that says what to write instead, and never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+from viber_async._sansio.call import Unreadable
+from viber_async._sansio.privacy import refused, shown
+from viber_async._sansio.wire_json import MAX_INT
+
+MIN_DIGITS: Final = 8
+"""Promise 7. The shortest real numbers with their country code have seven digits, and are landlines."""
+MAX_DIGITS: Final = 15
+"""E.164: "maximum of fifteen digits"."""
+MAX_REPEATS: Final = 100
+"""Ours: entries per allowed phone after which an iterable that gives nothing new counts as endless."""
+
+_SPACES: Final = " \u00a0\u202f"
+"""Space, no-break space, narrow no-break space: what web pages and spreadsheets put between groups."""
+_REMOVED: Final = str.maketrans("", "", _SPACES + ".-\u2010\u2011\u2013")
+"""Also dots, the ASCII dash, the hyphen, the non-breaking hyphen and the en dash of word processors."""
+_WRITTEN: Final = re.compile(r"\+?(?:[0-9]|\([0-9]+\))+")
+"""What is left then; [0-9] and not \\d, which also matches the digits of forty other scripts."""
+_FRACTION: Final = re.compile(r"\+?[0-9]{8,}\.[0-9]*")
+"""A whole phone, then a point: "380931111111.0" is a float that went through a spreadsheet, and without its
+point another person's number."""
+_WIRE: Final = re.compile(r"\+?([0-9]{1,19})")
+
+_SPELLING: Final = (
+    "a phone is 8 to 15 digits 0-9, country code first; only a leading + or 00, spaces, dots, dashes and round "
+    "brackets around digits may stand with them"
+)
+_TYPE: Final = "a phone is a string or an int"
+_TRUNK: Final = "leave the trunk zero (0) out: write +44 20 7946 0958 for +44 (0)20 7946 0958"
+_DECIMAL: Final = "this is a decimal number, not a phone: read the column as text or as whole numbers"
+_ZERO: Final = "a phone starts with its country code, not with 0: write 380931111111 for 0931111111"
+_COLLECTION: Final = "give a list of phones, even for one"
+_NO_COLLECTIONS: Final = (bytes, bytearray, memoryview, Mapping)
+_LENGTH: Final = "a phone has 8 to 15 digits, country code included"
+
+
+def phone(value: object, field: str) -> str:
+    """Give *value* as 8 to 15 digits.
+
+    A string in any usual spelling or an int. Subclasses of both count as what they extend (an `IntEnum`
+    member, a `numpy.str_`); bool does not, nor does any other kind of number.
+
+    Raises:
+        ValidationError: it is no phone, or it is written in a way that could mean another one.
+
+    """
+    match value:
+        case bool():
+            raise refused(field, value, _TYPE)
+        case int():
+            return _from_int(value, field)
+        case str():
+            return _from_text(str.__str__(value), field)
+        case _:
+            raise refused(field, value, _TYPE)
+
+
+def _from_int(value: int, field: str) -> str:
+    if not 10 ** (MIN_DIGITS - 1) <= value < 10**MAX_DIGITS:
+        raise refused(field, value, _LENGTH)
+    return int.__repr__(value)
+
+
+def _from_text(text: str, field: str) -> str:
+    bare = text.translate(_REMOVED)
+    if rule := _broken_spelling(text.strip(_SPACES), bare):
+        raise refused(field, _picture(text), rule)
+    digits = bare.replace("(", "").replace(")", "")
+    digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+    if digits.startswith("0"):
+        raise refused(field, _picture(text), _ZERO)
+    if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
+        raise refused(field, _picture(text), _LENGTH)
+    return digits
+
+
+def _broken_spelling(text: str, bare: str) -> str | None:
+    if not _WRITTEN.fullmatch(bare) or text[0] not in "+(0123456789":
+        return _SPELLING  # the second half: "-380931111111" is a negative number
+    if "(0)" in bare:
+        return _TRUNK
+    return _DECIMAL if _FRACTION.fullmatch(text) else None
+
+
+def _picture(text: str) -> str:
+    """Give *text* with all digits but the first four and the last two hidden, whatever script they are in.
+
+    The mask for texts at large finds phones by ASCII digits in a usual spelling; what is refused here is
+    often just not that.
+    """
+    places = [i for i, c in enumerate(text[:200]) if c.isdigit() or c.isnumeric()]
+    hidden = set(places[4:-2])
+    return "".join("•" if i in hidden else c for i, c in enumerate(text[:200]))
+
+
+def phones(values: object, field: str, *, most: int | None = None) -> tuple[tuple[str, ...], int]:
+    """Give the different phones among *values* in order, and how many repetitions were left out.
+
+    Any iterable, read once. Of a set the order is that of the digits, so that the same set is always the same
+    request. With *most*, reading stops at the first phone too many.
+
+    Raises:
+        ValidationError: not an iterable of phones; its ``field`` has the index, as in ``recipients[17]``.
+
+    """
+    found: dict[str, None] = {}
+    count = 0
+    for count, value in enumerate(_entries(values, field), start=1):
+        found[phone(value, f"{field}[{count - 1}]")] = None
+        if most is not None and (len(found) > most or count > most * MAX_REPEATS):
+            raise refused(field, values, f"at most {most} different phones; nothing is cut or split silently")
+    order = sorted(found) if isinstance(values, (set, frozenset)) else found
+    return tuple(order), count - len(found)
+
+
+def _entries(values: object, field: str) -> Iterable[object]:
+    """Give *values* if they are a collection of phones; one string is one phone, not twelve one-digit ones."""
+    if isinstance(values, str):
+        raise refused(field, _picture(values), _COLLECTION)
+    if not _is_collection(values):
+        raise refused(field, values, _COLLECTION)
+    entries = cast("Iterable[object]", values)
+    return sorted(entries, key=str) if isinstance(entries, (set, frozenset)) else entries
+
+
+def _is_collection(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, _NO_COLLECTIONS)
+
+
+def wire_phone(value: object) -> str:
+    """Give a phone of an answer as digits; raises `Unreadable`.
+
+    An int in the samples of all calls (A), a string in the requests of the blacklist (A), so either is read,
+    with or without a plus. Its length is not judged: an odd row is evidence, and must not hide the others.
+    """
+    if type(value) is int and 0 < value <= MAX_INT:
+        return str(value)
+    if type(value) is str and (written := _WIRE.fullmatch(value)):
+        return written[1]
+    raise Unreadable("", f"expected a phone, got {shown(value)}")
