@@ -25,7 +25,8 @@ from __future__ import annotations
 import base64
 import enum
 import json
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+import re
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
@@ -53,6 +54,7 @@ REPAIR_LIMIT: Final = 5
 
 _VERSION: Final = 1
 _MAX_TOKEN: Final = 4096
+_NUMBERS: Final = re.compile(r"(-?[0-9]{1,40}( -?[0-9]{1,40})*)?")
 
 
 @frozen
@@ -461,7 +463,7 @@ def _encoded(mark: _Mark) -> str:
         # A lying total may be too long to write; any total this large is as wrong as any other.
         None if total is None else max(-(2**63), min(total, 2**63)),
         mark.doubts,
-        mark.anchors,
+        " ".join(map(str, mark.anchors)),
     )
     text = json.dumps(fields, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
@@ -494,9 +496,9 @@ def _parsed(token: str) -> _Mark | None:
             int() as requests,
             None | int() as total,
             int() as doubts,
-            list() as ids,
-        ]:
-            anchors = tuple(key for key in cast("list[object]", ids) if type(key) is int)
+            str() as ids,
+        ] if _NUMBERS.fullmatch(ids):
+            pass
         case _:
             return None
     mark = _Mark(
@@ -509,7 +511,7 @@ def _parsed(token: str) -> _Mark | None:
         requests=requests,
         total_first=total,
         doubts=doubts,
-        anchors=anchors,
+        anchors=tuple(map(int, ids.split())),
     )
     return mark if _makes_sense(mark) else None
 
