@@ -301,25 +301,28 @@ class SandboxFaults:
     @staticmethod
     def _check(on: str | None) -> None:
         """An operation's misspelt name would wait for ever."""
-        if on is None or "/" in on or any(fnmatchcase(name, on) for name in NAMES):
+        if on is None or "/" in on or " " in on or any(fnmatchcase(name, on) for name in NAMES):
             return
         raise ValueError(f"no operation is called {on!r}; there are {', '.join(NAMES)}, and paths with a slash")
 
 
 def _with_fields(json: object, fields: Mapping[str, object]) -> object:
-    if isinstance(json, dict):
-        known = cast("dict[str, object]", json)
-        return {**{name: _with_fields(value, fields) for name, value in known.items()}, **fields}
     if isinstance(json, list):
         return [_with_fields(each, fields) for each in cast("list[object]", json)]
-    return json
+    if not isinstance(json, dict):
+        return json
+    return {**{name: _with_fields(value, fields) for name, value in _object(json).items()}, **fields}
 
 
 def _with_total(json: object, total: object) -> object:
-    page = cast("dict[str, dict[str, object]]", json) if isinstance(json, dict) else {}
+    page = _object(json)
     if "data" not in page:
         return json  # a refusal has no total, nor has a bare list
-    return {**page, "data": {**page["data"], "total": total}}
+    return {**page, "data": {**_object(page["data"]), "total": total}}
+
+
+def _object(json: object) -> Mapping[str, object]:
+    return cast("dict[str, object]", json) if isinstance(json, dict) else {}
 
 
 def _with_headers(headers: Mapping[str, str]) -> Headers:

@@ -118,16 +118,16 @@ def fates_of(
     button: bool,
 ) -> bytes:
     """Return a byte for each phone: blacklisted, as *chosen*, or by the phone's own number and the *seed*."""
-    shares = _SHARES if button else _SHARES.replace(bytes([_CLICKED]), bytes([_READ]))
     codes = {phone: _BYTES[fate] for phone, fate in chosen.items()}
-    return bytes(
+    drawn = bytes(
         _BLACKLISTED
         if phone in blacklist
         else codes[phone]
         if phone in codes
-        else shares[((phone + seed) * _MIX & 0xFFFFFFFFFFFFFFFF) % 9973 % 100]
+        else _SHARES[((phone + seed) * _MIX & 0xFFFFFFFFFFFFFFFF) % 9973 % 100]
         for phone in phones
     )
+    return drawn if button else drawn.replace(bytes([_CLICKED]), bytes([_READ]))  # there is nothing to click
 
 
 def status_at(life: Life, now: datetime) -> str:

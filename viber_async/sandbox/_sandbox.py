@@ -124,7 +124,9 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Where it serves, such as "http://127.0.0.1:8025"; only while it does."""
-        return self._served().url
+        if self._serving is None:
+            raise RuntimeError("the sandbox does not serve: enter it with `async with`, or use transport()")
+        return self._serving.url
 
     async def aclose(self) -> None:
         """Stop serving: connections are cut, requests under way are abandoned. The state stays."""
@@ -134,18 +136,14 @@ class Sandbox:
 
     async def wait_closed(self) -> None:
         """Wait until the sandbox no longer serves."""
-        await self._served().wait_closed()
+        if self._serving is not None:
+            await self._serving.wait_closed()
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """Return a transport for an httpx client that serves in process, without a socket, under any address."""
         from viber_async.sandbox._transport import InProcessTransport  # noqa: PLC0415 - httpx only where it is used
 
         return InProcessTransport(self._app)
-
-    def _served(self) -> Serving:
-        if self._serving is None:
-            raise RuntimeError("the sandbox does not serve: enter it with `async with`, or use transport()")
-        return self._serving
 
     # --- what arrived, and what came of it ---
 
