@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from viber_async.sandbox import Sandbox, SandboxClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here speaks TLS, and httpx would read all the world's certificates for each client."""
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -39,7 +42,7 @@ def client_of() -> Callable[[Sandbox], httpx.AsyncClient]:
 
     def made(sandbox: Sandbox) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url="http://127.0.0.1", transport=sandbox.transport(), headers=bearer(sandbox.api_key)
+            base_url="http://127.0.0.1", transport=sandbox.transport(), trust_env=False, headers=bearer(sandbox.api_key)
         )
 
     return made
@@ -73,7 +76,7 @@ def campaign() -> dict[str, object]:
 
 
 def on_socket(sandbox: Sandbox) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=sandbox.url, trust_env=False, headers=bearer(sandbox.api_key))
+    return httpx.AsyncClient(base_url=sandbox.url, trust_env=False, verify=PLAIN, headers=bearer(sandbox.api_key))
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -176,21 +176,21 @@ async def test_a_body_arrives_in_pieces(sandbox, client):
 
 
 class Counted(Sequence[int]):
-    """A million phones, and how many of them were asked for."""
+    """A hundred thousand phones, and how many of them were asked for."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     def __len__(self) -> int:
-        return 1_000_000
+        return 100_000
 
     def __getitem__(self, index):
         self.asked += 1
-        return range(380930000000, 380931000000)[index]
+        return range(380930000000, 380930100000)[index]
 
 
 async def test_nobody_reads_a_long_answer_to_its_end(make):
-    """When the caller has gone, the rest of a million recipients is not put together."""
+    """When the caller has gone, the rest of the recipients is not put together."""
     phones = Counted()
     async with make(mailing_lists=[package.SandboxMailingList(7, phones=phones)]) as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.api_key}"}
@@ -202,7 +202,7 @@ async def test_nobody_reads_a_long_answer_to_its_end(make):
                 assert answer.status_code == 200
         await sandbox.aclose()
 
-    assert phones.asked < 500_000
+    assert phones.asked < 50_000
 
 
 async def test_the_date_is_the_sandbox_s(sandbox, client):

@@ -248,9 +248,6 @@ class Blacklist:
     def __contains__(self, phone: object) -> bool:
         return phone in self._entries
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def rows(self) -> tuple[SandboxEntry, ...]:
         """Return all entries, in the order of the list call."""
         if self._rows is None:  # put together once for each change, not once for each page of a million

@@ -307,11 +307,12 @@ class SandboxFaults:
 
 
 def _with_fields(json: object, fields: Mapping[str, object]) -> object:
+    known = _object(json)
+    if isinstance(json, dict):
+        return {**{name: _with_fields(value, fields) for name, value in known.items()}, **fields}
     if isinstance(json, list):
         return [_with_fields(each, fields) for each in cast("list[object]", json)]
-    if not isinstance(json, dict):
-        return json
-    return {**{name: _with_fields(value, fields) for name, value in _object(json).items()}, **fields}
+    return json
 
 
 def _with_total(json: object, total: object) -> object:
