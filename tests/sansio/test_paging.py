@@ -304,6 +304,31 @@ def test_a_walk_far_back_reads_on_through_known_rows_without_giving_up():
     assert (trip.got, trip.report.complete) == (list(range(300)), True)
 
 
+def test_a_row_inserted_where_the_walk_has_been_does_not_shorten_its_way_back():
+    """It is news, but the pages behind it are still those that were read before."""
+    rows = list(range(600))
+
+    def server(limit: int, offset: int) -> Answer:
+        if offset >= 400 and len(rows) == 600:
+            rows[:] = rows[-380:]
+            rows.insert(30, 999)
+        return rows[offset : offset + limit], None
+
+    trip = travel(Walk(limit=10), server)
+
+    assert trip.report.doubts == ("rows did not keep their order",)
+    assert set(trip.got) == {*range(600), 999}
+
+
+def test_an_empty_page_on_the_way_back_is_not_the_end_even_after_the_last_page():
+    """The last page was the last; then a row came, and then others went."""
+    pages = iter([([1, 2, 3], 3), ([8], 4), ([], 2), ([3, 8], 2)])
+    trip = travel(Walk(limit=4), lambda limit, offset: next(pages, ([], 2)))
+
+    assert trip.asked[:4] == [0, 3, 2, 1]
+    assert trip.got == [1, 2, 3, 8]
+
+
 def test_seams_that_cannot_be_checked_are_left_open_in_the_end():
     """A server with pages of one row: the walk tries, then goes on and says so."""
     trip = travel(Walk(limit=10), still(list(range(50)), cap=1))
@@ -418,6 +443,15 @@ def test_lying_totals_lose_no_row_and_prove_nothing(shift):
     trip = travel(Walk(limit=10), lambda limit, offset: (rows[offset : offset + limit], 35 + shift), most=60)
 
     assert (trip.got, trip.report.complete) == (rows, False)
+
+
+def test_a_total_that_is_too_small_does_not_end_the_overlap():
+    """Only a total that fits the position shows the end."""
+    rows = list(range(35))
+    trip = travel(Walk(limit=10), lambda limit, offset: (rows[offset : offset + limit], 0), most=60)
+
+    assert trip.asked[:4] == [0, 7, 14, 21]
+    assert trip.got == rows
 
 
 def test_a_total_that_always_names_the_rows_so_far_loses_nothing():
@@ -588,6 +622,27 @@ def test_when_no_known_row_is_left_everything_is_handed_out_and_nothing_claimed(
 
     assert trip.got == [*range(20), *range(100, 120)]
     assert "two pages could not be shown to join" in trip.report.doubts
+
+
+def test_a_walk_that_began_again_forgets_nothing_more():
+    """From then on it began at offset 0, and an unknown row in front of known ones is news."""
+    walk, _, waiting = until(list(range(120)), 100, limit=10)
+    walk = resumed(walk, limit=10, waiting=waiting)
+    while walk.offset:
+        walk.take([])
+    searched = list(range(500, 510))
+    assert walk.take(searched) == walk.take(searched[-3:]) == walk.take([]) == []
+
+    assert walk.take(searched) == list(range(10))
+    assert walk.take([777, 508, 509, 510]) == [0, 3]
+
+
+@pytest.mark.parametrize("count", [3, 7, 10, 30])
+def test_a_token_stands_right_behind_the_last_row(count):
+    """The first request begins three rows in front of that, as any other."""
+    walk, _, waiting = until(list(range(40)), count, limit=10)
+
+    assert resumed(walk, limit=10, waiting=waiting).offset == count - 3
 
 
 def test_a_walk_from_the_middle_whose_rows_are_all_gone_goes_back_to_where_it_began():

@@ -259,6 +259,19 @@ async def test_a_collect_that_fails_keeps_its_rows_for_the_next_one(at, error):
     assert ids(await pages.collect()) == list(range(25))
 
 
+async def test_a_long_collect_that_fails_leaves_a_token_that_still_knows_its_place():
+    """However many rows it had gathered."""
+    server = Server(300, fail_at={30: ServerError("down")})
+    pages = pages_of(server)
+    await pages.collect(70)
+    with pytest.raises(ServerError):
+        await pages.collect()
+    again = Server(300)
+
+    assert ids(await pages_of(again, token=pages.token).collect()) == list(range(70, 300))
+    assert again.asked[0] == (10, 67)
+
+
 async def test_rows_given_back_come_before_the_rest_of_the_walk():
     """Rows taken before the collect stay taken."""
     server = Server(25, fail_at={2: ServerError("down")})

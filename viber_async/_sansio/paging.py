@@ -302,7 +302,6 @@ class Walk:
             self._stepping = True
             self._repairs += 1
             self._tries += 1
-            self._again = 0
         if self._tries > REPAIR_LIMIT:
             self._blind = True
             self._doubts |= _Doubt.SEAM
