@@ -1,0 +1,165 @@
+"""What may be shown of phones, of strange characters and of refused values."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from viber_async._sansio.privacy import mask_phone, mask_phones, refused, safe_text, shown
+from viber_async.errors import ValidationError
+
+
+@pytest.mark.parametrize(
+    ("phone", "masked"),
+    [
+        ("380931112111", "3809•••••111"),
+        ("38093111211", "3809••••211"),
+        ("3809311121", "38••••••21"),
+        ("12345678", "12••••78"),
+        ("1234567", "•••••••"),
+        ("123", "•••"),
+        ("", ""),
+    ],
+)
+def test_a_phone_shows_its_ends_and_its_length(phone, masked):
+    """Four and three digits of a long one, two and two of a short one, nothing of what is hardly one."""
+    assert mask_phone(phone) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("call 380931112111 now", "call 3809•••••111 now"),
+        ("+380 (93) 111-21-11", "+3809•••••111"),
+        ("380.93.111.21.11", "3809•••••111"),
+        ("380\u00a093\u00a0111\u00a021\u00a011", "3809•••••111"),
+        ("380\u202f93\u202f111\u202f21\u202f11", "3809•••••111"),
+        ("380\u201193\u2011111\u201121\u201111", "3809•••••111"),
+        ("380\u201393\u2013111\u201321\u201311", "3809•••••111"),
+        ("3\u200d8\u200d0\u200d9\u200d3\u200d1\u200d1\u200d1\u200d2\u200d1\u200d1\u200d1", "3809•••••111"),
+        ("38 (093) - 111 - 21 - 11", "3809•••••111"),
+        ("３８０９３１１１２１１１", "３８０９•••••１１１"),
+        ("٣٨٠٩٣١١١٢١١١", "٣٨٠٩•••••١١١"),
+        ("two: 380931112111, 380931112112", "two: 3809•••••111, 3809•••••112"),
+        ("[380931112111]", "[3809•••••111]"),
+        ("12345678", "12••••78"),
+        ("1234567", "1234567"),
+        ("task 90241", "task 90241"),
+        ("2024-01-31 10:20:30", "2024-01-31 10:20:30"),
+        ("2024-01-31", "2024-01-31"),
+        ("2024-01-3", "2024-01-3"),
+        ("", ""),
+    ],
+)
+def test_whatever_could_be_a_phone_is_masked_in_a_text(text, masked):
+    """In every usual spelling and any digits; dates and short numbers stay."""
+    assert mask_phones(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("a\r\nb", r"a\r\nb"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x00\x1f\x7f\x9f", r"\x00\x1f\x7f\x9f"),
+        ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+        ("\u200b\u200f\u2028\u2060\u206f\u061c\u00ad\ufeff", r"\u200b\u200f\u2028\u2060\u206f\u061c\xad\ufeff"),
+        ("\ud800\udfff", r"\ud800\udfff"),
+        ("%s {x} {0}", "%s {x} {0}"),
+        (" ~\u00a0привіт 🎉", " ~\u00a0привіт 🎉"),
+    ],
+)
+def test_what_a_terminal_or_a_log_would_obey_is_escaped(text, safe):
+    """Line breaks, colours, directions and halves of characters; letters of any script stay."""
+    assert safe_text(text) == safe
+
+
+@pytest.mark.parametrize(
+    ("length", "limit", "kept"), [(9, 10, 9), (10, 10, 10), (11, 10, 10), (20, 10, 10), (21, 10, 10), (2000, 10, 10)]
+)
+def test_a_long_text_is_cut_and_says_so(length, limit, kept):
+    """At the limit it is whole; above it an ellipsis follows."""
+    assert safe_text("x" * length, limit) == "x" * kept + ("…" if length > limit else "")
+
+
+def test_a_text_that_only_shrinks_by_masking_still_says_that_it_was_cut():
+    """What was cut off before masking is missing, even if the rest now fits."""
+    assert safe_text("3 8 0 9 3 1 1 1 2 1 1 1 and more", 12) == "3809•••••111…"
+
+
+def test_five_hundred_characters_are_kept_by_default():
+    """Enough for a sentence."""
+    assert safe_text("x" * 501) == "x" * 500 + "…"
+
+
+@pytest.mark.parametrize("tail", [500, 501, 505, 995, 1000, 1005])
+def test_a_phone_at_a_cut_is_not_shown_whole(tail):
+    """Masking goes before cutting."""
+    assert "380931112111" not in safe_text("x" * (tail - 6) + "380931112111" + "y" * 600)
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "380931112111"
+
+
+@pytest.mark.parametrize(
+    ("value", "picture"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (5, "5"),
+        (-5, "-5"),
+        (380931112111, "3809•••••111"),
+        (10**30 - 1, "9999" + "•" * 23 + "999"),
+        (10**30, "a huge int"),
+        (-(10**30), "a huge int"),
+        (1 - 10**30, "-9999" + "•" * 23 + "999"),
+        pytest.param(10**5000, "a huge int", id="5001 digits"),
+        (1.5, "1.5"),
+        (float("nan"), "nan"),
+        (Decimal("0.10"), "Decimal('0.10')"),
+        ("now", "'now'"),
+        ("380931112111", "'3809•••••111'"),
+        ("380\u00a093\u00a0111\u00a021\u00a011", "'3809•••••111'"),
+        ("38\n0", r"'38\n0'"),
+        ("x" * 200, "'" + "x" * 59 + "…"),
+        (b"380931112111", "b'3809•••••111'"),
+        (b"\xff", r"b'\xff'"),
+        (date(2024, 1, 31), "datetime.date(2024, 1, 31)"),
+        (
+            datetime(2024, 1, 31, tzinfo=UTC),
+            "datetime.datetime(2024, 1, 31, 0, 0, tzinfo=datetime.timezone.utc)"[:60] + "…",
+        ),
+        (["380931112111"], "a list"),
+        ({"380931112111": 1}, "a dict"),
+        (("380931112111",), "a tuple"),
+        (Odd(), "a Odd"),
+        (object(), "a object"),
+    ],
+)
+def test_a_refused_value_is_shown_short_and_safe(value, picture):
+    """Scalars as they are written, masked and bounded; containers and strangers only by their type."""
+    assert shown(value) == picture
+
+
+def test_the_picture_of_a_value_has_the_length_that_was_asked_for():
+    """Sixty characters unless told."""
+    assert shown("x" * 99, 10) == "'xxxxxxxxx…"
+
+
+def test_only_the_beginning_of_a_long_value_is_looked_at():
+    """Showing a megabyte must not cost a megabyte."""
+    assert shown("x" * 12 + "\n" * 10**6, 10) == "'xxxxxxxxx…"
+
+
+def test_a_refusal_names_field_value_and_rule():
+    """The three parts of the promise, with phones masked."""
+    error = refused("recipients[3]", "380931112111x", "only digits")
+
+    assert isinstance(error, ValidationError)
+    assert error.field == "recipients[3]"
+    assert re.fullmatch(r"recipients\[3\]: only digits; got '3809•••••111x'", str(error))
