@@ -1,0 +1,30 @@
+"""The `viber-async` command: extra `cli`.
+
+This file is what the entry point imports, so it imports nothing that the extra brings: without the extra the
+command says in one line what to install. One file per command beside it; files with an underscore are theirs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+EXTRA: Final = frozenset({"typer", "rich", "starlette", "uvicorn"})
+"""What the extra brings and the core lacks."""
+MISSING: Final = 'viber-async needs its extra, which is not installed: pip install "viber-async[cli]"\n'
+
+
+def main() -> None:
+    """Run the command with the arguments of this process, and leave with its exit code."""
+    try:
+        from viber_async.cli._app import run  # noqa: PLC0415 - needs the extra
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while it was still starting; a command that runs ends by itself
+        code = 130
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        sys.stderr.write(MISSING)
+        code = 1
+    raise SystemExit(code)

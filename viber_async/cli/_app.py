@@ -1,0 +1,92 @@
+"""The command's own page: its options, its subcommands, and how it ends.
+
+Exit codes: 0 all is well; 1 it did not work, or did not add up; 2 the command line is wrong; 130 Ctrl-C. What
+goes wrong is one line on stderr; ``--debug`` puts the traceback in front of it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Annotated, Protocol, cast, runtime_checkable
+
+import typer
+from attrs import define
+from typer.main import get_command
+
+from viber_async import ViberError, __version__
+from viber_async.cli import demo, sandbox
+from viber_async.cli._show import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(name="viber-async", add_completion=False)
+app.command()(demo.demo)
+app.command()(sandbox.sandbox)
+
+
+@define
+class Told:
+    """What the command line said before the subcommand."""
+
+    debug: bool = False
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version, and nothing else.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """SendPulse's Viber campaign API from the command line.
+
+    Begin with: viber-async demo
+    """
+    context.ensure_object(Told).debug = debug
+    if version:
+        typer.echo(f"viber-async {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@runtime_checkable
+class CommandLineError(Protocol):
+    """What the parser raises. By its shape: Typer brings click or a copy of it, depending on its version."""
+
+    exit_code: int
+
+    def format_message(self) -> str:
+        """Return the sentence for people."""
+        ...
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command with *args*, and return its exit code."""
+    told = Told()
+    try:
+        code = get_command(app).main(list(args), prog_name="viber-async", standalone_mode=False, obj=told)
+    except Exception as error:  # noqa: BLE001 - the last place where anything can be said about it
+        if told.debug:
+            traceback.print_exception(error)
+        return _ended(_cause(error))
+    return int(code or 0)
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the first of a group's errors: they fail together, for one reason."""
+    if isinstance(error, ExceptionGroup):
+        return _cause(cast("ExceptionGroup[Exception]", error).exceptions[0])
+    return error
+
+
+def _ended(error: Exception) -> int:
+    if isinstance(error, CommandLineError):
+        fail(f"{error.format_message().rstrip('.')}; see viber-async --help")
+        return error.exit_code
+    if isinstance(error, (ViberError, OSError)):
+        fail(str(error))
+    else:
+        fail(f"a mistake of ours: {type(error).__name__}: {error}; see it with viber-async --debug, and report it")
+    return 1

@@ -1,0 +1,213 @@
+"""What is put before people: on a terminal with Rich, through a pipe as plain lines.
+
+A `Show` is told what there is to see, and nothing about how. Whoever reads a pipe gets no colour, no carriage
+return and no line that is wrapped; whoever looks at a terminal gets all that it can do, less what NO_COLOR asks.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
+    from rich.progress import Task
+
+    from viber_async.cli._demo_claims import Claim
+
+NARROW: Final = 72
+"""Columns below which a progress bar goes without its rate and time."""
+CODE: Final = "dim cyan"
+
+
+class Show(Protocol):
+    """Whatever can put things before people."""
+
+    def heading(self, text: str) -> None:
+        """Begin a part."""
+
+    def say(self, text: str) -> None:
+        """Say one sentence."""
+
+    def code(self, text: str) -> None:
+        """Show the line of Python that does what follows."""
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+        """Show rows; what is an int stands to the right."""
+
+    def bar(self, label: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Show how far something has got; it is told the number that is done."""
+        ...
+
+    def verdict(self, title: str, claims: Sequence[Claim]) -> None:
+        """Show which claims hold, and whether all do."""
+
+
+def show_for(file: TextIO, *, plain: bool) -> Show:
+    """Return the show that suits *file*: Rich for a terminal that can move its cursor, else plain lines.
+
+    Asked of the file itself: what a FORCE_COLOR in the environment would put into a pipe is a surprise there.
+    """
+    console = Console(file=file)
+    if plain or not file.isatty() or console.is_dumb_terminal:
+        return PlainShow(file)
+    return RichShow(console)
+
+
+class PlainShow:
+    """Lines for pipes, logs and whoever asked for them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def heading(self, text: str) -> None:
+        """Begin a part with an empty line."""
+        self._write("", f"== {text}")
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._write(text)
+
+    def code(self, text: str) -> None:
+        """Write a line as the interpreter would show it."""
+        self._write(f">>> {text}")
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+        """Write aligned columns, two spaces apart."""
+        kept = list(rows)
+        cells = [list(heads), *([_cell(value) for value in row] for row in kept)]
+        right = [bool(kept) and isinstance(value, int) for value in (kept[0] if kept else heads)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            self._write("  " + "  ".join(map(_aligned, row, widths, right)).rstrip())
+
+    @contextmanager
+    def bar(self, label: str, total: int, unit: str) -> Generator[Callable[[int], None]]:
+        """Write one line at the end: a bar does not move in a file."""
+        began = time.monotonic()
+        done = 0
+
+        def reach(number: int) -> None:
+            nonlocal done
+            done = number
+
+        yield reach
+        self._write(f"{label}: {done:,} of {total:,} {unit} in {time.monotonic() - began:.1f} s")
+
+    def verdict(self, title: str, claims: Sequence[Claim]) -> None:
+        """Write a line for each claim, and one for all of them."""
+        self._write(*(f"[{'ok' if claim.holds else 'NO'}] {claim}" for claim in claims), "", title)
+
+    def _write(self, *lines: str) -> None:
+        self._file.writelines(f"{line}\n" for line in lines)
+        self._file.flush()
+
+
+class RichShow:
+    """A terminal's worth of the same."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def heading(self, text: str) -> None:
+        """Draw a rule with the part's name."""
+        self._console.print()
+        self._console.print(Rule(Text(text, "bold"), style="magenta", align="left"))
+
+    def say(self, text: str) -> None:
+        """Print a line with its numbers coloured."""
+        self._console.print(text, markup=False, emoji=False)
+
+    def code(self, text: str) -> None:
+        """Print a line of Python, dimmed."""
+        self._console.print(Text(f">>> {text}", CODE), highlight=False)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+        """Print a table that fits the terminal."""
+        kept = list(rows)
+        table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for i, head in enumerate(heads):
+            number = bool(kept) and isinstance(kept[0][i], int)
+            table.add_column(Text(head), justify="right" if number else "left", style="cyan" if number else None)
+        for row in kept:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        self._console.print(Padding(table, (0, 0, 0, 1)))
+
+    @contextmanager
+    def bar(self, label: str, total: int, unit: str) -> Generator[Callable[[int], None]]:
+        """Draw a bar with its rate and the time left."""
+        columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(None), _DoneColumn(unit)]
+        if self._console.width >= NARROW:
+            columns += [TaskProgressColumn(), _RateColumn(unit), TimeRemainingColumn(compact=True)]
+        with Progress(*columns, console=self._console, expand=True) as progress:
+            task = progress.add_task(label, total=total)
+            yield lambda number: progress.update(task, completed=number)
+
+    def verdict(self, title: str, claims: Sequence[Claim]) -> None:
+        """Draw a panel, green if all claims hold and red if one does not."""
+        good = all(claim.holds for claim in claims)
+        grid = Table.grid(padding=(0, 1))
+        for claim in claims:
+            grid.add_row(Text("✓", "green") if claim.holds else Text("✗", "bold red"), _claim_text(claim))
+        colour = "green" if good else "red"
+        last = Text(title, f"bold {colour}")
+        self._console.print(Panel(Group(grid, Text(), last), border_style=colour, title="Does it add up?"))
+
+
+class _DoneColumn(ProgressColumn):
+    """So many of so many."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Return the numbers as wide from the first to the last."""
+        total = f"{int(task.total or 0):,}"
+        return Text(f"{int(task.completed):>{len(total)},}/{total} {self._unit}")
+
+
+class _RateColumn(ProgressColumn):
+    """So many a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of the last seconds, or of the whole when it is over."""
+        speed = task.finished_speed or task.speed or 0.0
+        return Text(f"{speed:,.0f}/s", "magenta")
+
+
+def _claim_text(claim: Claim) -> Text:
+    text = Text(str(claim), "" if claim.holds else "red")
+    text.highlight_regex(r"\b[\d,]*\d\b", "bold")
+    return text
+
+
+def _cell(value: str | int) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _aligned(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - mapped over columns
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def fail(text: str) -> None:
+    """Write the one line that says what went wrong to stderr."""
+    sys.stderr.write(f"viber-async: {text}\n")
