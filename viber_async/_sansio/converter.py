@@ -237,9 +237,10 @@ def _tuple_hook(annotation: Any, converter: Converter) -> Reader:
     hook = converter.get_structure_hook(target)
 
     def read_list(value: object, _: object) -> object:
+        data = _list(value)
         items: list[object] = []
         try:
-            for item in _list(value):
+            for item in data:
                 items.append(hook(item, target))  # noqa: PERF401 - the index of the one that fails is wanted
         except Unreadable as error:
             raise Unreadable(joined(f"[{len(items)}]", error.where), error.why) from None
