@@ -79,20 +79,19 @@ class RecipientStream:
             raise self._failure
 
     def _advance(self, chunk: bytes, *, final: bool) -> Unreadable | None:
-        text, failure = self._decoded(chunk, final=final)
+        text, sound = self._decoded(chunk, final=final)
         try:
             self._document.send(text)
         except Unreadable as error:
             return error
-        return failure
+        return None if sound else Unreadable(self._where(), "not UTF-8")
 
-    def _decoded(self, chunk: bytes, *, final: bool) -> tuple[str, Unreadable | None]:
-        """Give the text of *chunk*, up to the first byte that is none."""
+    def _decoded(self, chunk: bytes, *, final: bool) -> tuple[str, bool]:
+        """Give the text of *chunk*, up to the first byte that is none, and whether that is all of it."""
         try:
-            return self._decoder.decode(chunk, final), None
+            return self._decoder.decode(chunk, final), True
         except UnicodeDecodeError as error:
-            whole = error.object[: error.start].decode()
-            return whole, Unreadable(self._where(), "not UTF-8")
+            return error.object[: error.start].decode(), False
 
     def _where(self) -> str:
         return f"recipients[{self._count}]" if self._count else ""
@@ -122,9 +121,9 @@ class RecipientStream:
             raise Unreadable(max(missing), "is missing")
 
     def _read_member(self, seen: set[str]) -> Generator[None, str, None]:
-        key = yield from self._read_value("")
-        if not isinstance(key, str):
-            raise Unreadable("", "not JSON: expected a key")
+        if (yield from self._peek()) != '"':
+            raise Unreadable(self._where(), "not JSON: expected a key")
+        key = str((yield from self._read_value("")))
         if key in seen or len(seen) >= MAX_KEYS:
             raise Unreadable("", f"the key {shown(key)} stands twice, or too many stand beside it")
         seen.add(key)
