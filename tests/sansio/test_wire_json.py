@@ -1,0 +1,93 @@
+import time
+from decimal import Decimal
+
+import pytest
+
+from viber_async._sansio import wire_json
+from viber_async._sansio.call import Unreadable
+
+MAX = 2**63 - 1
+
+READABLE = [
+    (b"{}", {}),
+    (b" [1, -2] \r\n", [1, -2]),
+    (b"\xef\xbb\xbf{}", {}),
+    ('"Привіт"'.encode(), "Привіт"),
+    (rb'"\ud800"', "\ud800"),
+    (rb'"\u0000\u202e"', "\0\u202e"),
+    (b"0.74", Decimal("0.74")),
+    (b"0.740", Decimal("0.740")),
+    (b"1e308", Decimal("1e308")),
+    (b"1.5E-308", Decimal("1.5e-308")),
+    (b"9223372036854775807", MAX),
+    (b"-9223372036854775808", -MAX - 1),
+    (b"null", None),
+    (b'[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+    (b"0." + b"7" * 62, Decimal("0." + "7" * 62)),
+]
+
+UNREADABLE = {
+    "nothing": (b"", "the body is empty"),
+    "white space": (b" \r\n\t", "the body is empty"),
+    "cut": (b'{"a": [1', "not JSON"),
+    "HTML": (b"<html>502</html>", "not JSON: Expecting value at character 0"),
+    "two values": (b"{}{}", "not JSON: Extra data"),
+    "comments": (b'{"a": 1 // one\n}', "not JSON"),
+    "unescaped quotes": (b'{"a": "the "Cosmetics" category"}', "not JSON"),
+    "a raw control character": (b'"a\nb"', "not JSON"),
+    "a key twice, with other values": (b'{"result": false, "result": true}', "the key 'result' stands twice"),
+    "a key twice, with the same value": (b'{"a": 1, "b": 2, "\\u0061": 1}', "the key 'a' stands twice"),
+    "NaN": (b'{"price": NaN}', "NaN is not JSON"),
+    "Infinity": (b"Infinity", "Infinity is not JSON"),
+    "-Infinity": (b"-Infinity", "-Infinity is not JSON"),
+    "a fraction beyond any": (b"1e309", "a number beyond any real one"),
+    "P11's exponent": (b"1e999", "a number beyond any real one"),
+    "an exponent beyond Decimal's": (b"1e99999999999999999999", "a number beyond any real one"),
+    "a fraction below any": (b"1e-309", "a number beyond any real one"),
+    "a fraction of 65 characters": (b"0." + b"7" * 63, "a number beyond any real one"),
+    "2**63": (b"9223372036854775808", "a whole number beyond 64 bits"),
+    "-2**63 - 1": (b"-9223372036854775809", "a whole number beyond 64 bits"),
+    "5000 digits": (b"9" * 5000, "a whole number beyond 64 bits"),
+    "UTF-16": ("{}".encode("utf-16"), "not UTF-8 at byte 0"),
+    "UTF-16 without a mark": ("{}".encode("utf-16-le"), "not JSON"),
+    "broken UTF-8": (b'{"a": "\xc3("}', "not UTF-8 at byte 7"),
+    "a surrogate in UTF-8": (b'"\xed\xa0\x80"', "not UTF-8"),
+    "100 000 lists": (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+    "100 000 objects": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("body", "value"), READABLE)
+def test_what_is_json_is_given_as_it_was_written(body, value):
+    """Numbers keep their digits, text keeps what a log would have to escape."""
+    found = wire_json.loads(body)
+
+    assert (found, type(found), str(found)) == (value, type(value), str(value))
+
+
+@pytest.mark.parametrize(("body", "why"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_only_a_lenient_parser_reads_is_unreadable(body, why):
+    """No foreign exception, and the reason is named."""
+    with pytest.raises(Unreadable) as caught:
+        wire_json.loads(body)
+
+    assert (caught.value.where, why in caught.value.why) == ("", True), caught.value.why
+
+
+@pytest.mark.parametrize("body", [b"1" * 1_000_000, b"0." + b"1" * 1_000_000, b"[" * 1_000_000, b"1e" + b"9" * 10**6])
+def test_a_bomb_of_a_megabyte_is_refused_within_a_second(body):
+    """Row S14: bounded time for each MiB."""
+    started = time.process_time()
+
+    with pytest.raises(Unreadable):
+        wire_json.loads(body)
+
+    assert time.process_time() - started < 1
+
+
+def test_a_key_that_stands_twice_is_shown_without_the_phone_in_it():
+    """A key is the provider's text too."""
+    with pytest.raises(Unreadable) as caught:
+        wire_json.loads(b'{"380931111111": 1, "380931111111": 2}')
+
+    assert "380931111111" not in str(caught.value)
