@@ -210,7 +210,7 @@ def test_an_error_keeps_copies_of_what_it_was_given():
 )
 def test_who_knows_only_the_builtin_error_catches_ours(kind, builtin):
     """A ValidationError is a ValueError, a DeadlineExceededError is a TimeoutError."""
-    with pytest.raises(builtin, match="^so$"):
+    with pytest.raises(builtin, match=r"^so$"):
         raise kind("so")
 
 

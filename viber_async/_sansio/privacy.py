@@ -13,14 +13,19 @@ from typing import Final
 
 from viber_async.errors import ValidationError
 
-_DATE_OR_PHONE: Final = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)|\d(?:[ .()\u00a0\u202f-]{0,2}\d){7,}", re.ASCII)
+# Digits of every script, with the spaces, hyphens and invisible characters that such numbers are copied with: what is
+# refused as a phone is still somebody's phone.
+_BETWEEN_DIGITS: Final = r"[ .()\u00a0\u00ad\u2009\u200b-\u2015\u202a-\u202f\u2060\u2066-\u2069\ufeff-]{0,4}"
+_DATE_OR_PHONE: Final = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)|\d(?:{_BETWEEN_DIGITS}\d){{7,}}")
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
 )
 
 
 def mask_phone(phone: str) -> str:
-    """Give *phone* with its middle hidden: ``3809•••••111``."""
+    """Give *phone* with its middle hidden: ``3809•••••111``; what is too short for one is hidden whole."""
+    if len(phone) < 8:
+        return "•" * len(phone)
     head, tail = (4, 3) if len(phone) > 10 else (2, 2)
     return phone[:head] + "•" * (len(phone) - head - tail) + phone[-tail:]
 
@@ -51,7 +56,9 @@ def shown(value: object, limit: int = 60) -> str:
     match value:
         case int() if not -(10**30) < value < 10**30:
             return "a huge int"
-        case str() | bytes():
+        case str():
+            return safe_text(repr(mask_phones(value[: 2 * limit])), limit)  # repr() would write NBSP as digits
+        case bytes():
             return safe_text(repr(value[: 2 * limit]), limit)
         case None | int() | float() | Decimal() | date():
             return safe_text(repr(value), limit)
