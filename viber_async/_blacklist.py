@@ -70,7 +70,7 @@ class Blacklist:
 
         """
         return await self._in_batches(
-            phones, partial(calls.add_phones, description=description), BlacklistAdded(0, 0), _plus_added
+            phones, partial(calls.add_phones, description=description), BlacklistAdded(0, exists=0), _plus_added
         )
 
     async def remove(self, phones: Iterable[str | int]) -> BlacklistRemoved:

@@ -73,7 +73,9 @@ class Campaigns:
     @overload
     async def create(self, **fields: Unpack[DraftFields]) -> CreatedCampaign: ...
 
-    async def create(self, draft: CampaignDraft | None = None, /, **fields: Any) -> CreatedCampaign:
+    async def create(  # type: ignore[misc]  # mypy does not see that **Any takes what Unpack gives
+        self, draft: CampaignDraft | None = None, /, **fields: Any
+    ) -> CreatedCampaign:
         """Create a campaign from a draft, or from a draft's fields (``POST /viber``). This spends money.
 
         It is sent once. Only what certainly was not carried out (no connection, too many requests) is repeated.

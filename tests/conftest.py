@@ -1,0 +1,48 @@
+"""What every test may rely on: nothing leaves this machine, and time can be moved by hand."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_connect = socket.socket.connect
+_connect_ex = socket.socket.connect_ex
+_getaddrinfo = socket.getaddrinfo
+
+
+class LeftTheMachineError(BaseException):
+    """A test tried to reach beyond loopback; not an Exception, so that no code under test can swallow it."""
+
+
+def _refuse_beyond_loopback(address: Any) -> None:
+    if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
+        raise LeftTheMachineError(address)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail any test that would open a socket, or look up a name, beyond loopback."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        _refuse_beyond_loopback(address)
+        _connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        _refuse_beyond_loopback(address)
+        return _connect_ex(self, address)
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        if host not in (None, "localhost"):
+            _refuse_beyond_loopback((host.decode() if isinstance(host, bytes) else host,))
+        return _getaddrinfo(host, *rest, **more)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
