@@ -11,7 +11,6 @@ import pytest
 from viber_async._sansio.privacy import mask_phone, mask_phones, refused, safe_text, shown
 from viber_async.errors import ValidationError
 
-
 FULL_WIDTH = {ord("0") + i: 0xFF10 + i for i in range(10)}
 ARABIC = {ord("0") + i: 0x0660 + i for i in range(10)}
 
