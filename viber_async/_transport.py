@@ -94,8 +94,13 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
             self._places.release()
             raise
         turn.end(answered=True)
-        response.stream = _Body(response.stream, self._places.release)
-        return response
+        # A response of its own: one that was made from bytes counts as closed, and would never free the place.
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=_Body(response.stream, self._places.release),
+            extensions=response.extensions,
+        )
 
     async def _turn(self, flight: Flight) -> Turn:
         clock = asyncio.get_running_loop().time
