@@ -7,6 +7,7 @@ command says in one line what to install. One file per command beside it; files 
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Final
 
 EXTRA: Final = frozenset({"typer", "rich", "starlette", "uvicorn"})
@@ -16,6 +17,7 @@ MISSING: Final = 'viber-async needs its extra, which is not installed: pip insta
 
 def main() -> None:
     """Run the command with the arguments of this process, and leave with its exit code."""
+    _allow_any_encoding()
     try:
         from viber_async.cli._app import run  # noqa: PLC0415 - needs the extra
 
@@ -28,3 +30,10 @@ def main() -> None:
         sys.stderr.write(MISSING)
         code = 1
     raise SystemExit(code)
+
+
+def _allow_any_encoding() -> None:
+    """Let a character that the terminal's encoding lacks, such as the mask's bullet, become a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -20,7 +20,7 @@ from viber_async.cli._show import fail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = typer.Typer(name="viber-async", add_completion=False)
+app = typer.Typer(name="viber-async", add_completion=False, rich_markup_mode="markdown")
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 

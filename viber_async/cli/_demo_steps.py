@@ -135,8 +135,7 @@ class Ended:
     @property
     def states(self) -> dict[str, int]:
         """How many recipients have which status, the most frequent first."""
-        found = Counter("none" if each.status is None else each.status.value for each in self.recipients)
-        return dict(found.most_common())
+        return dict(Counter(map(state_of, self.recipients)).most_common())
 
     @property
     def cost(self) -> dict[str, Decimal]:
@@ -163,6 +162,11 @@ class Wire:
     allowed: int
     seconds: float
     """From the first arrival to the last."""
+
+
+def state_of(row: Recipient | Campaign) -> str:
+    """Return the row's status in the provider's word."""
+    return "none" if row.status is None else row.status.value
 
 
 def cast_of(plan: Plan) -> Cast:

@@ -6,9 +6,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from attrs import evolve
 
 from viber_async import ViberSession, __version__
 from viber_async._sansio.privacy import mask_phone
@@ -20,21 +21,23 @@ from viber_async.cli._show import show_for
 from viber_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from viber_async import CampaignDraft
-    from viber_async.cli._demo_steps import Adding, Cast, Ended, Listed, Plan, Reading, Walked, Wire
+    from viber_async.cli._demo_steps import Adding, Cast, Ended, Listed, Plan, Reading, Reject, Walked, Wire
     from viber_async.cli._show import Show
 
-EXAMPLES = 8
-"""Recipients that are shown, two of each state where there are so many."""
+EXAMPLES: Final = 3
+"""Rejected lines that are shown for one reason, where they look different."""
+
+STATISTICS: Final = ("sent", "delivered", "read", "redirected", "undelivered", "errors")
+PLAN: Final = steps.Plan()
+"""What the demo does unless it is told otherwise: about 225 requests, so about 23 seconds."""
 
 
 def demo(
-    lines: Annotated[
-        int, typer.Option(min=MIN_LINES, max=MAX_LINES, help="Lines of the messy file.")
-    ] = steps.Plan().lines,
-    seed: Annotated[int, typer.Option(help="What the file is made from: the same seed, the same file.")] = 7,
+    lines: Annotated[int, typer.Option(min=MIN_LINES, max=MAX_LINES, help="Lines of the messy file.")] = PLAN.lines,
+    seed: Annotated[int, typer.Option(help="What the file is made from: the same seed, the same file.")] = PLAN.seed,
     *,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, as in a pipe, on a terminal too.")] = False,
 ) -> None:
@@ -44,7 +47,7 @@ def demo(
     to the provider's rate limit of ten requests a second. Exit code 1 if one figure does not add up.
     """
     show = show_for(sys.stdout, plain=plain)
-    if not wait_for(run_demo(show, steps.Plan(lines=lines, seed=seed), Sandbox())):
+    if not wait_for(run_demo(show, evolve(PLAN, lines=lines, seed=seed), Sandbox())):
         raise typer.Exit(1)
 
 
@@ -54,7 +57,7 @@ async def run_demo(show: Show, plan: Plan, sandbox: Sandbox) -> bool:
     sandbox.block(*(phone.digits for phone in cast.known), description="opted out last week")
     async with sandbox, ViberSession(sandbox.credentials, base_url=sandbox.url) as session:
         _show_beginning(show, sandbox)
-        facts = await _facts(show, plan, cast, session, sandbox)
+        facts = await tell(show, plan, cast, session, sandbox)
     claims = claims_of(facts)
     _show_wire(show, facts.wire)
     wrong = sum(not claim.holds for claim in claims)
@@ -62,7 +65,8 @@ async def run_demo(show: Show, plan: Plan, sandbox: Sandbox) -> bool:
     return not wrong
 
 
-async def _facts(show: Show, plan: Plan, cast: Cast, session: ViberSession, sandbox: Sandbox) -> Facts:
+async def tell(show: Show, plan: Plan, cast: Cast, session: ViberSession, sandbox: Sandbox) -> Facts:
+    """Go through all the steps, show each, and return what was found out."""
     reading = _read(show, cast)
     adding = await _add(show, session, reading, cast)
     walked = await _walk(show, session, plan, len(reading.phones))
@@ -107,12 +111,20 @@ def _mode(path: Path) -> str:
     return f"{path.stat().st_mode & 0o777:04o}"
 
 
-def _reasons(reading: Reading) -> Iterator[tuple[int, int, str, str]]:
-    """One row for each reason: how many lines, and the first of them."""
-    counts = Counter(each.reason for each in reading.rejects)
-    firsts = {each.reason: each for each in reversed(reading.rejects)}
-    for reason, count in counts.most_common():
-        yield count, firsts[reason].line, firsts[reason].shown, reason
+def _reasons(reading: Reading) -> Iterator[tuple[int | str, int, str, str]]:
+    """A few rows for each reason, the commonest first; the first of them says for how many lines it stands."""
+    for reason, count in Counter(each.reason for each in reading.rejects).most_common():
+        first, *more = _different(each for each in reading.rejects if each.reason == reason)
+        yield count, first.line, first.shown, reason
+        yield from (("", each.line, each.shown, "") for each in more)
+
+
+def _different(rejects: Iterable[Reject]) -> list[Reject]:
+    """The first rejects that do not look alike: those whose other characters than digits differ."""
+    found: dict[frozenset[str], Reject] = {}
+    for each in rejects:
+        found.setdefault(frozenset(c for c in each.shown if not c.isdigit()), each)
+    return list(found.values())[:EXAMPLES]
 
 
 async def _add(show: Show, session: ViberSession, reading: Reading, cast: Cast) -> Adding:
@@ -162,8 +174,8 @@ async def _follow(show: Show, session: ViberSession, sandbox: Sandbox, draft: Ca
     show.code(f"campaign = await session.campaigns.get({created.task_id})")
     with show.bar("following", len(draft.recipients or ()), "recipients") as reach:
         ended = await steps.follow(session, sandbox, created.task_id, reach)
-    status = ended.campaign.status.value if ended.campaign.status else "none"
-    show.say(f"Looked at {ended.polls} times; its status is now {status!r}. The statistics:")
+    show.say(f"Looked at {ended.polls} times, while the sandbox's clock was moved on.")
+    show.say(f"Its status is now {steps.state_of(ended.campaign)!r}.")
     _show_statistics(show, ended)
     show.code(f"await session.campaigns.recipients({created.task_id})")
     show.table(("status", "recipients"), ended.states.items())
@@ -177,18 +189,15 @@ def _show_statistics(show: Show, ended: Ended) -> None:
     if counted is None:
         show.say("There are none.")
         return
-    names = ("sent", "delivered", "read", "redirected", "undelivered", "errors")
-    show.table(names, [[int(getattr(counted, name)) for name in names]])
+    show.table(("statistics", "messages"), [(name, int(getattr(counted, name))) for name in STATISTICS])
 
 
 def _examples(ended: Ended) -> Iterator[tuple[str, str, str, str]]:
-    """The first two recipients of each state, masked."""
-    seen: Counter[object] = Counter()
-    for each in ended.recipients:
-        seen[each.status] += 1
-        if seen[each.status] <= 2:
-            status = each.status.value if each.status else "none"
-            yield mask_phone(each.phone), status, f"{each.price} {each.currency}", str(each.last_update)
+    """Two recipients of each state, masked."""
+    for state in ended.states:
+        alike = [each for each in ended.recipients if steps.state_of(each) == state]
+        for each in alike[:2]:
+            yield mask_phone(each.phone), state, f"{each.price} {each.currency}", str(each.last_update)
 
 
 async def _list(show: Show, session: ViberSession, plan: Plan) -> Listed:
@@ -204,5 +213,5 @@ def _show_wire(show: Show, wire: Wire) -> None:
     show.table(("operation", "requests"), wire.arrived.items())
     show.say(
         f"{sum(wire.arrived.values()):,} requests in {wire.seconds:.1f} s; at most {wire.peak} in any second; "
-        f"{wire.refusals} refused. All our calls together waited {wire.session.rate.waited:.1f} s for their turns."
+        f"{wire.refusals} refused; all calls together waited {wire.session.rate.waited:.1f} s for their turns."
     )
