@@ -16,6 +16,8 @@ from viber_async._sansio.privacy import refused, shown
 from viber_async.errors import ConfigurationError
 
 _NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_NETLOC: Final = re.compile(r"(\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]|[^\[\]:]*)(:\d+)?")
+"""Host and port with nothing before, between or behind; brackets only around the colons that need them."""
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?")
 _LONGEST: Final = 500
@@ -23,6 +25,8 @@ _LONGEST: Final = 500
 
 def base_url(value: object, name: str = "base_url") -> str:
     """Give *value* without a trailing slash, if it is an address that may be talked to."""
+    if isinstance(value, str) and "@" in value:  # looked at first, so that no other refusal shows a password
+        raise ConfigurationError(f"{name}: user information does not belong into it; give credentials to the session")
     if not isinstance(value, str) or not value.isascii() or any(c <= " " or c == "\\" for c in value):
         raise _wrong(name, value, "write it as https://host")
     try:
@@ -31,17 +35,14 @@ def base_url(value: object, name: str = "base_url") -> str:
     except ValueError:
         raise _wrong(name, value, "write it as https://host or https://host:port") from None
     _check_host(name, value, parts)
-    if parts.query or parts.fragment or "?" in value or "#" in value or not _PREFIX.fullmatch(parts.path):
-        raise _wrong(name, value, "only a host, a port and a plain path may stand in it")
-    if ".." in parts.path or port == 0:
+    walks = any(part in (".", "..") for part in parts.path.split("/"))
+    if "?" in value or "#" in value or port == 0 or walks or not _PREFIX.fullmatch(parts.path):
         raise _wrong(name, value, "only a host, a port and a plain path may stand in it")
     return value.rstrip("/")
 
 
 def _check_host(name: str, value: object, parts: SplitResult) -> None:
-    host = parts.hostname or ""
-    if "@" in parts.netloc:
-        raise ConfigurationError(f"{name}: user information does not belong into it; give credentials to the session")
+    host = (parts.hostname or "") if _NETLOC.fullmatch(parts.netloc) else ""
     if parts.scheme == "http" and not _is_loopback(host):
         raise _wrong(name, value, "plain http is allowed only to a loopback address such as http://127.0.0.1:8025")
     if parts.scheme not in ("http", "https"):
@@ -68,6 +69,8 @@ def _is_numeric(host: str) -> bool:
 
 
 def _wrong(name: str, value: object, rule: str) -> ConfigurationError:
+    if isinstance(value, str):  # a query may be somebody's key
+        value = re.sub(r"([?#]).+", r"\1…", value, flags=re.DOTALL)
     return ConfigurationError(f"{name}: {rule}; got {shown(value)}")
 
 
