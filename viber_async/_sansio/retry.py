@@ -13,6 +13,7 @@ from attrs import frozen
 
 from viber_async import errors
 from viber_async._sansio.call import Kind
+from viber_async._sansio.privacy import shown
 from viber_async.errors import ConfigurationError, Delivery
 
 
@@ -71,7 +72,7 @@ class RetryPolicy:
         for name in ("base", "throttle_base", "cap", "longest_retry_after"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 3600:
-                raise ConfigurationError(f"RetryPolicy: {name} must be 0 to 3600 seconds; got {value!r}")
+                raise ConfigurationError(f"RetryPolicy: {name} must be 0 to 3600 seconds; got {shown(value)}")
 
     def pause(self, error: errors.ViberError, repetition: int, chance: float) -> float | None:
         """Give the seconds to wait before *repetition* (1 for the first), or None if that is too long to wait.
@@ -90,7 +91,7 @@ class RetryPolicy:
 
 def _whole(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
-        raise ConfigurationError(f"RetryPolicy: {name} must be an int from 0 to 100; got {value!r}")
+        raise ConfigurationError(f"RetryPolicy: {name} must be an int from 0 to 100; got {shown(value)}")
 
 
 BUDGET: Final = 100
