@@ -646,6 +646,16 @@ def test_a_draft_survives_the_way_through_the_providers_json(when, message, reci
     assert hash(again) == hash(made)
 
 
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_time_that_a_zone_shows_twice_survives_it_too(fold):
+    """Python calls such a time unequal to the same moment in any other zone; a draft is compared by the moment."""
+    made = draft(send_date=datetime(2026, 10, 25, 3, 30, tzinfo=KYIV, fold=fold))
+    other = draft(send_date=datetime(2026, 10, 25, 3, 30, tzinfo=KYIV, fold=1 - fold))
+
+    assert CampaignDraft.from_dict(to_dict(made)) == made != other
+    assert hash(CampaignDraft.from_dict(to_dict(made))) == hash(made)
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
