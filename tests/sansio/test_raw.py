@@ -113,7 +113,7 @@ def test_a_parameter_is_a_string_or_an_int(value):
 )
 def test_other_parameters_are_refused_before_anything_is_sent(params):
     """With our own error, naming the parameter."""
-    with pytest.raises(ValidationError, match="^params") as caught:
+    with pytest.raises(ValidationError, match=r"^params") as caught:
         request(params=params)
 
     assert caught.value.field.startswith("params")

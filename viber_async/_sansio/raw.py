@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from viber_async._sansio import address
-from viber_async._sansio.call import Call, Kind, json_body
-from viber_async._sansio.privacy import refused
+from viber_async._sansio.call import Call, Kind, Unreadable, json_body
+from viber_async._sansio.privacy import refused, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cattrs import Converter
 
     from viber_async._sansio.answer import Answer
@@ -56,11 +55,24 @@ def request(
     )
 
 
-def _params(params: Mapping[str, str | int] | None) -> dict[str, str | int]:
-    for name, value in (params or {}).items():
-        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise refused(f"params[{name!r}]", value, "a string or an int under a string")
-    return dict(params or {})
+def _params(params: object) -> dict[str, str | int]:
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping):
+        raise refused("params", params, "a mapping from names to strings and ints")
+    for name, value in params.items():
+        if not _is_text(name) or not (_is_text(value) or _is_number(value)):
+            raise refused(f"params[{shown(name)}]", value, "text or an int of 64 bits under a name")
+    return dict(params)
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether *value* is a string that can be sent: no half of a character."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _body(json: object) -> bytes:
@@ -71,7 +83,10 @@ def _body(json: object) -> bytes:
 
 
 def _plain_answer(_converter: Converter, parsed: object) -> object:
-    return _plain(parsed)
+    try:
+        return _plain(parsed)
+    except RecursionError:  # the parser goes a little deeper than this does
+        raise Unreadable("", "nested too deeply") from None
 
 
 def _plain(value: object) -> object:
