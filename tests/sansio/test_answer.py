@@ -288,18 +288,24 @@ def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
         ),
         (
             answer(403),
-            "GET /viber/task was answered 403. "
-            "To do: check the account's plan, role, state and list of allowed addresses",
+            (
+                "GET /viber/task was answered 403. "
+                "To do: check the account's plan, role, state and list of allowed addresses"
+            ),
         ),
         (
             answer(429),
-            "GET /viber/task was answered 429. "
-            "To do: something else is using this account's allowance; share one limit, or wait",
+            (
+                "GET /viber/task was answered 429. "
+                "To do: something else is using this account's allowance; share one limit, or wait"
+            ),
         ),
         (
             answer(200, {"error_code": 707}),
-            "GET /viber/task was answered 200 (error_code 707). "
-            "To do: top up the account or wait for the quota to renew",
+            (
+                "GET /viber/task was answered 200 (error_code 707). "
+                "To do: top up the account or wait for the quota to renew"
+            ),
         ),
         (answer(502), "GET /viber/task was answered 502. To do: the provider failed; try later"),
         (

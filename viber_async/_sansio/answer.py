@@ -7,7 +7,6 @@ below are given a meaning, the rest goes by the status.
 
 from __future__ import annotations
 
-import math
 import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, TypedDict
@@ -17,7 +16,7 @@ from attrs import field, frozen
 from viber_async import errors
 from viber_async._sansio import wire_json
 from viber_async._sansio.call import Kind, Unreadable
-from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.privacy import safe_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,10 +32,16 @@ EVIDENCE: Final = 2000
 """Characters of a body that an error keeps."""
 SHORT: Final = 300
 """Characters of the provider's sentence that an error's text repeats."""
+RECOGNISABLE: Final = 8
+"""Characters by which the beginning of a token is known again."""
 KEPT_HEADERS: Final = ("content-type", "date", "retry-after", "x-request-id", "request-id")
 
+FOR_EVER: Final = 1e12
+"""Seconds; what a larger number in a ``Retry-After`` is taken for, so that all of them are finite."""
 PER_SECOND_CODE: Final = 2020202020
 
+_IMF_DATE: Final = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
+_QUOTED: Final = re.compile(r"""(['"]).*\1""", re.DOTALL)
 _OAUTH_WORD: Final = re.compile(r"[a-z_]{1,40}")
 
 BY_CODE: Final[dict[int, type[errors.ApiError]]] = {
@@ -157,12 +162,20 @@ def _sayer(call: Call[T], answer: Answer) -> Sayer:
     """Give the function that makes the provider's words fit to be shown; of a token call hardly any are."""
 
     def say(words: object, limit: int) -> str:
-        text = str(words)
+        text = words if isinstance(words, str) else shown(words)
         if call.kind is Kind.TOKEN:
             return text if _OAUTH_WORD.fullmatch(text) else ""
-        return safe_text(text.replace(answer.secret, "•••") if answer.secret else text, limit)
+        return safe_text(_without(answer.secret, text), limit)
 
     return say
+
+
+def _without(secret: str, text: str) -> str:
+    """Give *text* with whatever begins like *secret* hidden to the next space: whole, cut short, or escaped."""
+    if not secret:
+        return text
+    beginning = "".join(rf"\\*{re.escape(character)}" for character in secret[:RECOGNISABLE])
+    return re.sub(rf"{beginning}\S*", "•••", text)
 
 
 def _envelope(parsed: object, say: Sayer) -> _Envelope:
@@ -202,7 +215,7 @@ def _by_field(fields: Mapping[str, object], say: Sayer) -> Mapping[str, tuple[st
 
 
 def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float | None) -> errors.ApiError:
-    kind = _kind(answer.status, envelope.code)
+    kind, say = _kind(answer.status, envelope.code), _sayer(call, answer)
     if call.kind is Kind.TOKEN and answer.status == 400 and kind is errors.BadRequestError:
         kind = errors.AuthenticationError  # OAuth answers a wrong secret with 400 or 401 {"error": "invalid_client"}
     code = "" if envelope.code is None else f" (error_code {envelope.code})"
@@ -210,7 +223,9 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
     parts = [
         f"{call.method} {call.path} was answered {answer.status}{code}",
         f": {safe_text(said, SHORT)}" if said else "",
-        f". Redirects are not followed; was base_url meant to be {_target(answer)}?" if _is_redirect(answer) else "",
+        f". Redirects are not followed; was base_url meant to be {_target(answer, say)}?"
+        if _is_redirect(answer)
+        else "",
         f". To do: {ADVICE[kind]}" if kind in ADVICE else "",
     ]
     return kind(
@@ -235,16 +250,17 @@ def _is_redirect(answer: Answer) -> bool:
     return 300 <= answer.status < 400
 
 
-def _target(answer: Answer) -> str:
-    return safe_text(answer.headers.get("location", "another address"), 200)
+def _target(answer: Answer, say: Sayer) -> str:
+    return say(answer.headers.get("location", ""), 200) or "another address"
 
 
 def _unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
-    where = f" at {why.where}" if why.where else ""
+    said = f" at {why.where}: {why.why}" if why.where else f": {why.why}"
+    said = _QUOTED.sub("…", said) if call.kind is Kind.TOKEN else _without(answer.secret, said)
     useless_token = call.kind is Kind.TOKEN and why.where in ("access_token", "token_type")
     kind = errors.AuthenticationError if useless_token else errors.DecodeError
     return kind(
-        f"{call.method} {call.path} was answered {answer.status} with a body that cannot be read{where}: {why.why}",
+        f"{call.method} {call.path} was answered {answer.status} with a body that cannot be read{said}",
         **_evidence(call, answer),
     )
 
@@ -261,12 +277,13 @@ def too_large(call: Call[T], answer: Answer) -> errors.ResponseTooLargeError:
 def _evidence(call: Call[T], answer: Answer) -> _Evidence:
     """Give the bounded evidence that every error of an answer keeps; of a token call no body at all."""
     say = _sayer(call, answer)
+    headers = {name: say(answer.headers.get(name, ""), 200) for name in KEPT_HEADERS}
     return {
         "status": answer.status,
         "body": say(answer.body[: 2 * EVIDENCE].decode(errors="replace"), EVIDENCE),
         "method": call.method,
         "path": call.path,
-        "headers": {name: safe_text(answer.headers[name], 200) for name in KEPT_HEADERS if name in answer.headers},
+        "headers": {name: said for name, said in headers.items() if said},
     }
 
 
@@ -278,16 +295,16 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """
     said = headers.get("retry-after", "").strip()
     if said.isascii() and said.isdecimal():
-        return float(said[:12]) or None
+        return min(float(said), FOR_EVER) or None
     then, sent = _moment(said), _moment(headers.get("date", ""))
     if then is None:
         return None
     seconds = (then - (sent or now)).total_seconds()
-    return seconds if 0 < seconds < math.inf else None
+    return seconds if seconds > 0 else None
 
 
 def _moment(text: str) -> datetime | None:
-    if not text.endswith("GMT"):  # an IMF date (RFC 9110); anything else would have to be guessed
+    if not _IMF_DATE.fullmatch(text):  # RFC 9110; anything else would have to be guessed
         return None
     try:
         return parsedate_to_datetime(text)
@@ -298,8 +315,11 @@ def _moment(text: str) -> datetime | None:
 def is_certain_refusal(error: errors.ViberError) -> bool:
     """Tell whether *error* proves that a create was not carried out.
 
+    What never left is certain, also where an answer was the reason: the one to the call for a token.
     Everything that is not a clear no may have been carried out: 3xx, 408, 409, 5xx, an unreadable answer, a cut.
     """
+    if error.delivery is errors.Delivery.NOT_SENT:
+        return True
     match error:
         case errors.DecodeError():
             return False
@@ -308,4 +328,4 @@ def is_certain_refusal(error: errors.ViberError) -> bool:
         case errors.ApiError(status=status):
             return status == 200 or (400 <= status < 500 and status not in (408, 409))
         case _:
-            return error.delivery is errors.Delivery.NOT_SENT
+            return False
