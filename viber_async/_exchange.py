@@ -164,8 +164,8 @@ class Origin:
     def request(self, journey: Journey, attempt: Attempt, token: Token | None) -> httpx.Request:
         """Give *attempt* as httpx sends it."""
         call = journey.call
-        headers = {**attempt.headers, "accept": "application/json", "accept-encoding": "identity"}
-        headers["user-agent"] = self.user_agent
+        headers = {name.lower(): value for name, value in attempt.headers.items()}
+        headers |= {"accept": "application/json", "accept-encoding": "identity", "user-agent": self.user_agent}
         if token is not None:
             headers["authorization"] = f"Bearer {token.value}"
         if call.body is not None:

@@ -1,0 +1,354 @@
+"""Recipients one by one, out of one endless body, in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import tracemalloc
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.shell.clock import VirtualTimeLoop, in_virtual_time
+from tests.shell.provider import Pieces, Provider, no
+from tests.shell.sessions import session_over
+from viber_async import (
+    Answer,
+    ApiError,
+    Attempt,
+    CallNext,
+    DeadlineExceededError,
+    DecodeError,
+    Delivery,
+    NotFoundError,
+    ServerError,
+    SessionClosedError,
+    TransportError,
+    UsageError,
+    ViberSession,
+)
+
+HEAD = b'{"task_id": 44, "recipients": ['
+
+
+def row(phone: int) -> bytes:
+    return json.dumps(
+        {
+            "phone": phone,
+            "address_book_id": 850852,
+            "status": "send",
+            "send_date": "2017-06-23 08:54:01",
+            "price": 0.74,
+            "currency": "RUR",
+            "last_update": "2017-06-23 08:53:38",
+        }
+    ).encode()
+
+
+FIRST = 380931000000
+ROWS = [HEAD, row(FIRST), b",", row(FIRST + 1), b",", row(FIRST + 2), b"]}"]
+
+
+class Streaming(Provider):
+    """Answers with bodies that come in pieces, one body a request."""
+
+    def __init__(self, *bodies: Any) -> None:
+        super().__init__()
+        self.script = [b if isinstance(b, (Pieces, Exception, httpx.Response)) else Pieces(*b) for b in bodies]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        body = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(body, Exception):
+            raise body
+        return body if isinstance(body, httpx.Response) else httpx.Response(200, stream=body)
+
+
+def streaming(*bodies: Any, **settings: Any) -> tuple[ViberSession, Streaming]:
+    provider = Streaming(*bodies)
+    session, _ = session_over(provider=provider, **settings)
+    return session, provider
+
+
+@in_virtual_time
+async def test_rows_come_one_by_one() -> None:
+    """However the network cut the body, each row is a Recipient."""
+    session, provider = streaming(ROWS)
+    async with session:
+        rows = [r async for r in session.campaigns.iter_recipients(44)]
+
+    assert [r.phone for r in rows] == [str(FIRST + i) for i in range(3)]
+    assert provider.script[0].closed
+    assert provider.requests[0].url.path == "/viber/task/44/recipients"
+
+
+@in_virtual_time
+async def test_rows_can_be_taken_before_the_body_has_ended() -> None:
+    """The first row is there as soon as it has arrived."""
+    more = asyncio.Event()
+
+    async def wait() -> bytes:
+        await more.wait()
+        return b"]}"
+
+    session, _ = streaming([HEAD, row(FIRST), wait])
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        first = await anext(stream)
+        more.set()
+        rest = [r async for r in stream]
+
+    assert (first.phone, rest) == (str(FIRST), [])
+
+
+@in_virtual_time
+async def test_the_network_is_read_no_further_ahead_than_a_few_pieces() -> None:
+    """A slow reader stops the reading, not the memory."""
+    taken: list[int] = []
+
+    def piece(number: int) -> Any:
+        def give() -> bytes:
+            taken.append(number)
+            return row(FIRST + number) + b","
+
+        return give
+
+    session, _ = streaming([HEAD, *(piece(n) for n in range(100)), row(FIRST + 100), b"]}"], deadline=5.0)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await anext(stream)
+        await asyncio.sleep(3600)
+        ahead = len(taken)
+        rest = [r async for r in stream]
+
+    assert ahead <= 8
+    assert len(rest) == 100
+
+
+@in_virtual_time
+async def test_the_deadline_counts_the_time_spent_on_the_network() -> None:
+    """A body that drips is ended; a reader that takes its time is not (above)."""
+
+    async def drip() -> bytes:
+        await asyncio.sleep(2)
+        return row(FIRST) + b","
+
+    session, _ = streaming([HEAD, *[drip] * 100], deadline=5.0)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        with pytest.raises(DeadlineExceededError):
+            async for _ in stream:
+                pass
+
+
+@in_virtual_time
+async def test_without_a_deadline_a_slow_reader_is_waited_for_too() -> None:
+    """There is no clock to stop."""
+    session, _ = streaming([HEAD, *[row(FIRST) + b","] * 20, row(FIRST), b"]}"], deadline=None)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await asyncio.sleep(1)
+        rows = []
+        async for r in stream:
+            rows.append(r)
+            await asyncio.sleep(1)
+
+    assert len(rows) == 21
+
+
+@in_virtual_time
+async def test_before_the_first_piece_it_is_repeated_like_any_read() -> None:
+    """A failure that handed nothing out is nothing that the reader has to know."""
+    session, provider = streaming(httpx.ReadError("x"), no(503), [httpx.ReadError("x")], ROWS, retries=5)
+    async with session:
+        rows = [r async for r in session.campaigns.iter_recipients(44)]
+
+    assert (len(rows), len(provider.requests)) == (3, 4)
+
+
+@in_virtual_time
+async def test_a_cut_in_the_middle_is_told_after_the_rows_before_it() -> None:
+    """It cannot be repeated from there: rows were handed out (N12)."""
+    session, provider = streaming([*ROWS[:3], httpx.ReadError("cut")])
+    rows = []
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        with pytest.raises(TransportError) as caught:
+            async for r in stream:
+                rows.append(r)
+        after = [r async for r in stream]
+
+    assert (len(rows), after, len(provider.requests)) == (1, [], 1)
+    assert caught.value.delivery is Delivery.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ([b"<html>"], DecodeError),
+        ([b'{"message": "no", "error_code": 802}'], NotFoundError),
+        ([*ROWS[:-1]], DecodeError),
+        ([b""], DecodeError),
+        ([HEAD, b'{"phone": true}', b"]}"], DecodeError),
+        (no(404, {"message": "no"}), NotFoundError),
+        (no(204), DecodeError),
+        (no(500), ServerError),
+    ],
+    ids=str,
+)
+@in_virtual_time
+async def test_a_body_that_is_not_rows_gets_the_name_of_what_it_is(body: Any, error: type[ApiError]) -> None:
+    """An error's envelope with 200, a page of HTML, a body cut short (P02, P18, N13)."""
+    session, _ = streaming(body, retries=0)
+    async with session:
+        with pytest.raises(error) as caught:
+            [r async for r in session.campaigns.iter_recipients(44)]
+        await asyncio.sleep(1)
+
+        assert len(asyncio.all_tasks()) == 1
+    assert caught.value.path == "/viber/task/44/recipients"
+
+
+@in_virtual_time
+async def test_a_stream_left_early_is_closed() -> None:
+    """With aclose, twice, or async with; the connection is free, and there are no more rows."""
+    endless = Pieces(HEAD, *[row(FIRST) + b","] * 1000)
+    session, _ = streaming(endless)
+    async with session:
+        async with session.campaigns.iter_recipients(44) as stream:
+            await anext(stream)
+        await stream.aclose()
+        rest = [r async for r in stream]
+
+        assert (rest, endless.closed) == ([], True)
+        assert session.statistics().in_flight == 0
+
+
+@in_virtual_time
+async def test_a_stream_that_was_never_read_opens_nothing() -> None:
+    """No request, nothing to close."""
+    session, provider = streaming(ROWS)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await stream.aclose()
+
+    assert provider.requests == []
+
+
+@in_virtual_time
+async def test_a_stream_that_is_dropped_is_closed_when_it_is_collected() -> None:
+    """A loop that is broken out of leaves no reading behind (C06)."""
+    endless = Pieces(HEAD, *[row(FIRST) + b","] * 1000)
+    session, _ = streaming(endless)
+    async with session:
+        async for _ in session.campaigns.iter_recipients(44):
+            break
+        gc.collect()
+        await asyncio.sleep(1)
+
+        assert (endless.closed, len(asyncio.all_tasks())) == (True, 1)
+
+
+def test_a_stream_that_outlives_its_loop_is_dropped_quietly() -> None:
+    """Collected after the loop is gone, it has nobody to tell."""
+    kept: list[Any] = []
+
+    async def main() -> None:
+        session, _ = streaming([HEAD, *[row(FIRST) + b","] * 1000])
+        async with session:
+            stream = session.campaigns.iter_recipients(44)
+            await anext(stream)
+            kept.append(stream)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+    kept.clear()
+    gc.collect()
+
+    assert kept == []
+
+
+@in_virtual_time
+async def test_cancelling_the_reader_loses_no_row() -> None:
+    """The next one who asks gets the row that was being waited for."""
+
+    async def late() -> bytes:
+        await asyncio.sleep(10)
+        return row(FIRST)
+
+    session, _ = streaming([HEAD, late, b"]}"])
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        task = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+
+        assert [r.phone async for r in stream] == [str(FIRST)]
+
+
+@in_virtual_time
+async def test_two_readers_at_once_are_told_so() -> None:
+    """A row would go to one of them by chance (C06)."""
+    session, _ = streaming([HEAD, lambda: asyncio.sleep(5), row(FIRST), b"]}"])
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        first = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        with pytest.raises(UsageError, match="another task"):
+            await anext(stream)
+
+        assert (await first).phone == str(FIRST)
+
+
+@in_virtual_time
+async def test_closing_the_session_ends_a_stream_by_name() -> None:
+    """Whoever waits for a row is told that there will be none."""
+    session, _ = streaming([HEAD, row(FIRST), lambda: asyncio.Event().wait()])
+    stream = session.campaigns.iter_recipients(44)
+    await anext(stream)
+    waiting = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+    await asyncio.sleep(1)
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await waiting
+    with pytest.raises(SessionClosedError):
+        await anext(session.campaigns.iter_recipients(44))
+
+
+@in_virtual_time
+async def test_middleware_sees_a_stream_as_one_attempt_without_its_body() -> None:
+    """Status and headers, after the last piece."""
+    seen = []
+
+    async def middleware(attempt: Attempt, call_next: CallNext) -> Answer:
+        answer = await call_next(attempt)
+        seen.append((attempt.path, answer.status))
+        return answer
+
+    session, _ = streaming(ROWS, middleware=[middleware])
+    async with session:
+        rows = [r async for r in session.campaigns.iter_recipients(44)]
+
+    assert (len(rows), seen) == (3, [("/viber/task/44/recipients", 200)])
+
+
+@in_virtual_time
+async def test_memory_stays_flat_however_many_rows_there_are() -> None:
+    """Twenty thousand rows need no more than two thousand."""
+    peaks = []
+    for count in (2_000, 20_000):
+        batch = b",".join(row(FIRST + i) for i in range(100)) + b","
+        session, _ = streaming([HEAD, *[batch] * (count // 100), row(FIRST), b"]}"])
+        async with session:
+            tracemalloc.start()
+            rows = 0
+            async for _ in session.campaigns.iter_recipients(44):
+                rows += 1
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+        assert rows == count + 1
+    assert peaks[1] < peaks[0] * 1.3 + 100_000
