@@ -47,7 +47,7 @@ def test_a_page_is_asked_for_by_limit_and_offset():
     assert call.params == {"limit": 100, "offset": 300}
 
 
-@pytest.mark.parametrize(("limit", "offset"), [(1, 0), (1000, 2**63 - 1)])
+@pytest.mark.parametrize(("limit", "offset"), [(1, 0), (1000, 999_999_999)])
 def test_the_ends_of_limit_and_offset_are_inclusive(limit, offset):
     """Row I19."""
     assert list_blacklist(limit, offset).params == {"limit": limit, "offset": offset}
@@ -57,7 +57,7 @@ def test_the_ends_of_limit_and_offset_are_inclusive(limit, offset):
     ("limit", "offset", "field"),
     [
         *[(value, 0, "limit") for value in (0, -1, 1001, 10**9, True, "1", 1.0, None)],
-        *[(1, value, "offset") for value in (-1, 2**63, True, "0", 0.0, None)],
+        *[(1, value, "offset") for value in (-1, 10**9, True, "0", 0.0, None)],
     ],
 )
 def test_any_other_limit_or_offset_is_refused(limit, offset, field):

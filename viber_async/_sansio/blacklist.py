@@ -14,8 +14,8 @@ from attrs import field, frozen
 from cattrs import Converter
 
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
-from viber_async._sansio.campaigns import one_line, window
 from viber_async._sansio.converter import NO_EXTRAS, NOT_ON_THE_WIRE, Extras, brief, read_int, wire
+from viber_async._sansio.door import one_line, window
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import wire_phone
 from viber_async._sansio.privacy import mask_phone

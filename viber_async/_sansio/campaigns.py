@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Literal, Self, cast
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 from cattrs import Converter
@@ -30,10 +29,10 @@ from viber_async._sansio.converter import (
     to_dict,
     wire,
 )
+from viber_async._sansio.door import link, one_line, positive_id, text, whole, window
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import phones, wire_phone
 from viber_async._sansio.privacy import mask_phone, refused, safe_text
-from viber_async._sansio.wire_json import MAX_INT
 
 MAX_RECIPIENTS: Final = 1000
 """A: "recipients array, 1000 recipients maximum", in the comments of the page's examples."""
@@ -46,13 +45,9 @@ MAX_STRETCH_TIME: Final = 5
 """A: "from 0 to 5 hours"."""
 MAX_TASK_NAME: Final = 255
 """Ours: nothing is documented; 255 is the usual column, and a name that is cut could not be found again."""
-MAX_LIMIT: Final = 1000
-"""Ours: the default and the maximum are not documented; 1000 rows are about 0.3 MB."""
 EARLIEST_ZONE: Final = timedelta(hours=-12)
 """The zone where a wall time comes last: once it is past there, it is past everywhere."""
 
-_UNSENDABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DATE_TEXT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
 )
@@ -96,70 +91,6 @@ class RecipientStatus(OpenWord):
     ERROR = "error"
 
 
-# What an argument may be
-
-
-def whole(value: object, field: str, rule: str, *, least: int = 1, most: int = MAX_INT) -> int:
-    """Give *value* as a plain int from *least* to *most*: no bool, no text, no fraction."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise refused(field, value, rule)
-    return int.__int__(value)
-
-
-def positive_id(value: object, field: str) -> int:
-    """Give *value* if it may stand in a path: text could hold ``..``, ``/`` or ``?`` and reach another call."""
-    return whole(value, field, "an id is a positive int of at most 64 bits")
-
-
-def window(limit: object, offset: object) -> dict[str, str | int]:
-    """Give the query of a list call."""
-    return {
-        "limit": whole(limit, "limit", f"an int from 1 to {MAX_LIMIT}", most=MAX_LIMIT),
-        "offset": whole(offset, "offset", "an int from 0 up", least=0),
-    }
-
-
-def text(value: object, field: str, *, most: int = MAX_INT, blank: bool = False) -> str:
-    """Give *value* as text that JSON can carry, of at most *most* characters, and not *blank* unless it may be."""
-    if not isinstance(value, str):
-        raise refused(field, value, "give text")
-    found = str.__str__(value)
-    if not blank and not found.strip():
-        raise refused(field, found, "give text, or leave the argument out: blank text says nothing")
-    if _UNSENDABLE.search(found):
-        raise refused(field, found, "lone surrogates and NUL cannot be sent")
-    if len(found) > most:
-        raise refused(field, found, f"at most {most} characters, and this has {len(found)}; nothing is cut")
-    return found
-
-
-def one_line(value: object, field: str, *, most: int = MAX_INT, blank: bool = False) -> str:
-    """Give *value* as `text` of one line without control characters."""
-    found = text(value, field, most=most, blank=blank)
-    if _CONTROL.search(found):
-        raise refused(field, found, "one line without control characters")
-    return found
-
-
-def _link(value: object, field: str) -> str:
-    link = text(value, field)
-    if not _is_plain_https(link):
-        shown = "…" + link[link.rindex("@") :] if "@" in link else link  # never somebody's password
-        raise refused(field, shown, "an https:// link with a host, and without user, password, spaces or controls")
-    return link
-
-
-def _is_plain_https(link: str) -> bool:
-    # Characters first: urlsplit() drops tabs and newlines, and browsers take a backslash for a slash.
-    if not link.isprintable() or " " in link or "\\" in link:
-        return False
-    try:
-        parts = urlsplit(link)
-        return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-    except ValueError:  # brackets that hold no address, a port that is no number
-        return False
-
-
 # The draft
 
 
@@ -168,11 +99,11 @@ def _button_text(value: object) -> str:
 
 
 def _button_link(value: object) -> str:
-    return _link(value, "button.link")
+    return link(value, "button.link")
 
 
 def _image_link(value: object) -> str:
-    return _link(value, "image.link")
+    return link(value, "image.link")
 
 
 def _sms_text(value: object) -> str:

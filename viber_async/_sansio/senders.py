@@ -9,8 +9,8 @@ from attrs import field, frozen
 from cattrs import Converter
 
 from viber_async._sansio.call import Call, Kind
-from viber_async._sansio.campaigns import positive_id
 from viber_async._sansio.converter import NO_EXTRAS, Extras, OpenWord, brief, one_or_many, read_str, wire
+from viber_async._sansio.door import positive_id
 
 PATH: Final = "/viber/senders"
 
