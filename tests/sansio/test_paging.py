@@ -739,7 +739,7 @@ def test_a_token_keeps_only_the_last_anchors():
 @pytest.mark.parametrize("limit", [0, -1, MAX_LIMIT + 1, 10**9, True, 10.0, "10", None])
 def test_a_bad_limit_is_refused(limit):
     """By name, with the rule."""
-    with pytest.raises(ValidationError, match="1 to 10000") as caught:
+    with pytest.raises(ValidationError, match="1 to 1000") as caught:
         Walk(limit=limit)
 
     assert caught.value.field == "limit"
