@@ -33,7 +33,7 @@ SENDER: Final = 1
 """The sandbox's verified sender."""
 BATCH: Final = 500
 """As many as the library puts into one request, so that the bar moves with every request."""
-POLL: Final = 0.75
+POLL: Final = 1.0
 """Seconds that the sandbox's clock is moved on before each look at the campaign."""
 QUIET: Final = 60.0
 """Seconds of the sandbox's clock in which nothing may change any more before a campaign counts as over."""

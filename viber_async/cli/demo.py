@@ -47,8 +47,8 @@ def demo(
     to the provider's rate limit of ten requests a second. Exit code 1 if one figure does not add up.
     """
     show = show_for(sys.stdout, plain=plain)
-    if not wait_for(run_demo(show, evolve(PLAN, lines=lines, seed=seed), Sandbox())):
-        raise typer.Exit(1)
+    plan = evolve(PLAN, lines=lines, seed=seed)
+    raise typer.Exit(0 if wait_for(run_demo(show, plan, Sandbox())) else 1)
 
 
 async def run_demo(show: Show, plan: Plan, sandbox: Sandbox) -> bool:

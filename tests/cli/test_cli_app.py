@@ -1,0 +1,227 @@
+"""The command as a whole: options, errors, exit codes."""
+
+from __future__ import annotations
+
+import io
+import runpy
+import signal
+import subprocess
+import sys
+import types
+
+import pytest
+import typer
+
+from viber_async import __version__
+from viber_async.cli import EXTRA, MISSING, demo, main
+from viber_async.cli._app import run
+from viber_async.cli._run import wait_for
+from viber_async.sandbox import Fault, Sandbox
+
+
+def lies(sandbox: Sandbox) -> Sandbox:
+    """Make *sandbox* say what is not true, on every call that the demo believes."""
+    sandbox.faults.add(Fault.total(99_999), on="blacklist.list", times=None)
+    sandbox.faults.add(Fault.edit(lambda json: {**json, "statistic": None}), on="campaigns.get", times=None)
+    sandbox.faults.add(Fault.edit(_without_a_recipient), on="campaigns.recipients")
+    return sandbox
+
+
+def _without_a_recipient(json):
+    first, *rest = json["recipients"][1:]
+    return {**json, "recipients": [{**first, "status": None, "price": None}, *rest]}
+
+
+@pytest.mark.parametrize("args", [["--version"], ["--version", "demo"]])
+def test_the_version_is_one_line(capsys, args):
+    """And nothing else is done."""
+    assert run(args) == 0
+    assert capsys.readouterr().out == f"viber-async {__version__}\n"
+
+
+@pytest.mark.parametrize("args", [[], ["--help"]])
+def test_help_names_the_commands(capsys, args):
+    """Without arguments too."""
+    assert run(args) == 0
+
+    said = capsys.readouterr().out
+    assert "demo" in said
+    assert "sandbox" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["bogus"], "No such command 'bogus'"),
+        (["demo", "--lines", "99"], "'--lines'"),
+        (["demo", "--lins", "5"], "--lins"),
+        (["sandbox", "--port", "http"], "'--port'"),
+    ],
+)
+def test_a_wrong_command_line_is_said_in_one_line(capsys, args, said):
+    """Exit code 2, and where to look."""
+    assert run(args) == 2
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("viber-async: ")
+    assert said in error
+    assert error.endswith("see viber-async --help\n")
+
+
+def test_a_demo_that_adds_up_exits_with_0(small, terminal, monkeypatch):
+    """Looked at in a terminal."""
+    monkeypatch.setattr(sys, "stdout", terminal)
+
+    assert run(["demo", "--lines", "150", "--seed", "3"]) == 0
+    assert "All 19 add up." in terminal.getvalue()
+
+
+def test_a_demo_against_a_sandbox_that_lies_exits_with_1(small, capsys, monkeypatch):
+    """It says what does not add up, and what it could not find out."""
+    monkeypatch.setattr(demo, "Sandbox", lambda: lies(Sandbox()))
+
+    assert run(["demo", "--lines", "100"]) == 1
+
+    said = capsys.readouterr().out
+    assert "NOT add up." in said.splitlines()[-1]
+    assert "Not complete: " in said
+    assert "There are none." in said
+    for what in ("provider's own count", "doubts of the walk", "recipients = ", "which are missing"):
+        assert any(line.startswith("[NO]") and what in line for line in said.splitlines()), what
+
+
+def test_what_the_provider_refuses_is_one_line(small, capsys, monkeypatch):
+    """Also where several calls failed together."""
+
+    def refusing() -> Sandbox:
+        sandbox = Sandbox()
+        sandbox.faults.add(Fault.status(400), on="campaigns.create", times=None)
+        return sandbox
+
+    monkeypatch.setattr(demo, "Sandbox", refusing)
+
+    assert run(["demo", "--lines", "100"]) == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith("viber-async: ")
+    assert error.count("\n") == 1
+    assert "400" in error
+
+
+@pytest.mark.parametrize(("options", "traces"), [([], 0), (["--debug"], 1)])
+def test_a_mistake_of_ours_is_one_line_and_a_traceback_on_demand(capsys, monkeypatch, options, traces):
+    """With what to do about it."""
+
+    def broken() -> Sandbox:
+        raise LookupError("out of order")
+
+    monkeypatch.setattr(demo, "Sandbox", broken)
+
+    assert run([*options, "demo"]) == 1
+
+    error = capsys.readouterr().err
+    assert error.count("Traceback") == traces
+    assert error.splitlines()[-1].startswith("viber-async: a mistake of ours: LookupError: out of order; ")
+
+
+def test_ctrl_c_ends_a_command_with_130(capsys, monkeypatch):
+    """Tidily: what was open is closed, and nothing is said."""
+
+    def interrupted() -> Sandbox:
+        sandbox = Sandbox()
+        sandbox.faults.add(Fault.before(lambda: signal.raise_signal(signal.SIGINT)), on="token")
+        return sandbox
+
+    monkeypatch.setattr(demo, "Sandbox", interrupted)
+
+    assert run(["demo"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_in_what_is_waited_for_is_an_exit():
+    """With the code that shells expect, whatever the version of Typer makes of a KeyboardInterrupt."""
+
+    async def work() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit) as left:
+        wait_for(work())
+
+    assert left.value.exit_code == 130
+
+
+# --- the entry point ---
+
+
+def left_with(call) -> object:
+    with pytest.raises(SystemExit) as left:
+        call()
+    return left.value.code
+
+
+def test_the_entry_point_leaves_with_the_exit_code(monkeypatch, capsys):
+    """Of the arguments of the process."""
+    monkeypatch.setattr(sys, "argv", ["viber-async", "bogus"])
+
+    assert left_with(main) == 2
+
+
+def test_the_package_can_be_run_with_m(monkeypatch, capsys):
+    """Where no script is on the path."""
+    monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
+
+    assert left_with(lambda: runpy.run_module("viber_async.cli", run_name="__main__")) == 0
+    assert capsys.readouterr().out == f"viber-async {__version__}\n"
+
+
+def test_a_missing_extra_is_one_line(monkeypatch, capsys):
+    """With the command that installs it."""
+    monkeypatch.delitem(sys.modules, "viber_async.cli._app")
+    monkeypatch.setitem(sys.modules, "typer", None)
+
+    assert left_with(main) == 1
+    assert capsys.readouterr().err == MISSING
+    assert MISSING.count("\n") == 1
+    assert 'pip install "viber-async[cli]"' in MISSING
+
+
+def test_another_missing_module_is_not_taken_for_the_extra(monkeypatch):
+    """Then something is broken, and has to be seen."""
+    monkeypatch.setitem(sys.modules, "viber_async.cli._app", None)
+
+    with pytest.raises(ModuleNotFoundError):
+        main()
+
+
+def test_the_library_needs_nothing_of_the_extra():
+    """In a process of its own, where none of it can be imported."""
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:])); import viber_async.cli; viber_async.cli.main()"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, *EXTRA], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (1, MISSING)
+
+
+def test_ctrl_c_while_starting_leaves_with_130(monkeypatch):
+    """Before any command runs."""
+    starting = types.ModuleType("viber_async.cli._app")
+
+    def run(_args):
+        raise KeyboardInterrupt
+
+    starting.run = run
+    monkeypatch.setitem(sys.modules, "viber_async.cli._app", starting)
+
+    assert left_with(main) == 130
+
+
+def test_a_stream_that_knows_no_encoding_is_left_alone(monkeypatch):
+    """Such as one of a program that runs the command inside itself."""
+    monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    assert left_with(main) == 0
+    assert sys.stdout.getvalue() == f"viber-async {__version__}\n"
