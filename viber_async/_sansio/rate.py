@@ -4,7 +4,8 @@ The provider counts arrivals in any rolling second, and the network bunches them
 not enough. The law here: the account has as many *slots* as it allows requests; a request occupies one from
 the moment it may leave until one whole period after the latest moment at which it can have *arrived*. A round
 trip bounds that moment: a request whose answer took ``rtt`` cannot have arrived later than ``rtt - rtt_min``
-after the fastest possible one. So no period at the server ever holds more arrivals than there are slots.
+after the fastest possible one; ``rtt_min`` is what was seen, less a doubt that shrinks with every answer. So no
+period at the server ever holds more arrivals than there are slots.
 
 Time comes in as an argument (monotonic seconds); nothing here waits.
 """
@@ -18,6 +19,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from attrs import define, field, frozen
 
+from viber_async._sansio.privacy import shown
 from viber_async.errors import ConfigurationError
 
 Lane = Literal["interactive", "bulk"]
@@ -30,6 +32,15 @@ LATEST: Final = 0.25
 a late arrival, and without this bound one report that takes ten seconds would hold a slot for ten."""
 UNTAUGHT: Final = 10
 """Answers of an endpoint before its fastest round trip is believed; until then all of it counts as lateness."""
+DOUBT: Final = 3.0
+"""By how much the fastest of n answers is believed to be slower than the fastest possible: so many times the mean
+lateness, divided by the square root of n. (Where delays vary on both ways, the fastest sum of n falls that slowly;
+without this doubt the first minute over 50 ms of jitter had a refusal in every run, with it none.)"""
+REMEMBERED: Final = 500
+"""Answers of an endpoint after which those before the last so many begin to be forgotten: one freak answer, or a
+route that was shorter yesterday, would else make every later one look late."""
+LONGEST_PERIOD: Final = 86_400.0
+"""Seconds; the longest window of the provider's own is a day."""
 SPACING: Final = 0.9
 """Share of the even distance that is kept between turns while somebody waits, so that a turn comes up every
 tenth of a second and an interactive call never finds the whole second taken by a burst."""
@@ -47,10 +58,11 @@ class RateLimit:
     per: float = field(default=1.0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.requests, bool) or not isinstance(self.requests, int) or self.requests < 1:
-            raise ConfigurationError(f"RateLimit: requests must be an int of at least 1; got {self.requests!r}")
-        if isinstance(self.per, bool) or not isinstance(self.per, (int, float)) or not 0 < self.per < math.inf:
-            raise ConfigurationError(f"RateLimit: per must be seconds above 0; got {self.per!r}")
+        requests, per = self.requests, self.per
+        if isinstance(requests, bool) or not isinstance(requests, int) or requests < 1:
+            raise ConfigurationError(f"RateLimit: requests must be an int of at least 1; got {shown(requests)}")
+        if isinstance(per, bool) or not isinstance(per, (int, float)) or not 0 < per <= LONGEST_PERIOD:
+            raise ConfigurationError(f"RateLimit: per must be seconds above 0, at most a day; got {shown(per)}")
 
 
 @define(eq=False)
@@ -67,6 +79,40 @@ class Turn:
         return not math.isnan(self.sent_at)
 
 
+@frozen
+class _Seen:
+    """A run of answers of one endpoint."""
+
+    answers: int = 0
+    fastest: float = math.inf
+    lateness: float = 0.0
+    """Seconds, of all of them together."""
+
+
+class RoundTrips:
+    """Knows how late a request of one endpoint can have been, from how long its answer took and others before it."""
+
+    def __init__(self, latest: float) -> None:
+        self._latest = latest
+        self._old = self._new = _Seen()
+
+    def lateness(self, round_trip: float) -> float:
+        """Learn *round_trip*; give the seconds by which that request can have been later than the fastest possible."""
+        answers = self._old.answers + self._new.answers
+        late = min(self._latest, round_trip - min(self._old.fastest, self._new.fastest, round_trip))
+        lateness = self._old.lateness + self._new.lateness
+        self._remember(round_trip, late)
+        if answers < UNTAUGHT:
+            return min(self._latest, round_trip)
+        return min(self._latest, late + DOUBT * lateness / answers / math.sqrt(answers))
+
+    def _remember(self, round_trip: float, late: float) -> None:
+        new = self._new
+        self._new = _Seen(new.answers + 1, min(new.fastest, round_trip), new.lateness + late)
+        if self._new.answers == REMEMBERED:
+            self._old, self._new = self._new, _Seen()
+
+
 class Pacer:
     """Knows for each slot when it is free, and so when the next turn may be taken."""
 
@@ -79,7 +125,7 @@ class Pacer:
         self._last_taken = -math.inf
         self._holders: list[Turn | None] = []  # slot -> the turn that holds it or held it last
         self._free: list[tuple[float, int]] = []  # heap of (free_at, slot); stale entries are skipped
-        self._round_trips: dict[str, tuple[int, float]] = {}  # endpoint -> (answers, fastest)
+        self._round_trips: dict[str, RoundTrips] = {}  # by endpoint
 
     def ready_at(self, *, spaced: bool) -> float:
         """Give the moment from which a turn may be taken; infinity while every slot awaits news."""
@@ -110,7 +156,8 @@ class Pacer:
         if not turn.is_sent:  # a transport that does not tell when bytes leave: as late as the answer itself
             self._free_at(turn, now + self.limit.per + self._guard)
             return
-        late = min(self._lateness(turn.endpoint, now - turn.sent_at), self._latest)
+        round_trips = self._round_trips.setdefault(turn.endpoint, RoundTrips(self._latest))
+        late = round_trips.lateness(now - turn.sent_at)
         self._free_at(turn, turn.sent_at + self.limit.per + self._guard + late)
 
     def lost(self, turn: Turn, now: float) -> None:
@@ -138,12 +185,6 @@ class Pacer:
                 return moment
             heapq.heappop(self._free)
         return math.inf
-
-    def _lateness(self, endpoint: str, round_trip: float) -> float:
-        answers, fastest = self._round_trips.get(endpoint, (0, math.inf))
-        fastest = min(fastest, round_trip)
-        self._round_trips[endpoint] = (answers + 1, fastest)
-        return round_trip - (fastest if answers >= UNTAUGHT else 0.0)
 
 
 class Lanes(Generic[Waiter]):
