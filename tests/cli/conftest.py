@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.cli.processes import DEMO, OnTerminal, finished, piped
 from viber_async import ViberSession
 from viber_async.cli import _demo_steps as steps
 from viber_async.cli import demo
@@ -53,3 +55,23 @@ def terminal(monkeypatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "100")
     return Terminal()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def demos_under_way(request):
+    """Three demos side by side, if a test wants them: begun before the first test, because most of it is waiting."""
+    if not any("demos" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield {}
+        return
+    with ThreadPoolExecutor(3) as pool:
+        yield {
+            "pipe": pool.submit(finished, piped(*DEMO)),
+            "terminal": pool.submit(OnTerminal(*DEMO).finish),
+            "colourless": pool.submit(OnTerminal(*DEMO, NO_COLOR="1").finish),
+        }
+
+
+@pytest.fixture(scope="session")
+def demos(demos_under_way):
+    """What came of a demo through a pipe, of one on a terminal, and of one on a terminal without colours."""
+    return {name: demo.result() for name, demo in demos_under_way.items()}

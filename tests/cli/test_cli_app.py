@@ -21,7 +21,7 @@ from viber_async.sandbox import Fault, Sandbox
 
 def lies(sandbox: Sandbox) -> Sandbox:
     """Make *sandbox* say what is not true, on every call that the demo believes."""
-    sandbox.faults.add(Fault.total(99_999), on="blacklist.list", times=None)
+    sandbox.faults.add(Fault.total(99_999), on="blacklist.list", times=2)
     sandbox.faults.add(Fault.edit(lambda json: {**json, "statistic": None}), on="campaigns.get", times=None)
     sandbox.faults.add(Fault.edit(_without_a_recipient), on="campaigns.recipients")
     return sandbox

@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import pty
 import re
 import signal
 import socket
-import struct
 import subprocess
-import sys
-import termios
-from fcntl import ioctl
 from pathlib import Path
 
 import httpx
 import pytest
 
-COMMAND = (sys.executable, "-m", "viber_async.cli")
-DEMO = (*COMMAND, "demo", "--lines", "120")
+from tests.cli.processes import COMMAND, DEMO, LONGEST, piped
+
 COLOUR = re.compile(r"\x1b\[[\d;]*(3\d|4\d|38;5;\d+)m")
-LONGEST = 60
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
-    return {**kept, "TERM": "xterm-256color", **more}
-
-
-def piped(*command: str, **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        env=environment(**more),
-    )
-
-
-class OnTerminal:
-    """A process on a pseudo-terminal of a hundred columns."""
-
-    def __init__(self, *command: str, **more: str) -> None:
-        self._master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        self._process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment(**more))
-        os.close(slave)
-
-    def finish(self) -> tuple[int, str]:
-        """Return the exit code and all that was written."""
-        written = b"".join(iter(self._read, b""))
-        os.close(self._master)
-        return self._process.wait(LONGEST), written.decode()
-
-    def _read(self) -> bytes:
-        try:
-            return os.read(self._master, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # how Linux says that the last of the other side has left
-                raise
-            return b""
-
-
-@pytest.fixture(scope="module")
-def demos():
-    """Three demos side by side: through a pipe, on a terminal, and on one without colours."""
-    pipe = piped(*DEMO)
-    terminal, colourless = OnTerminal(*DEMO), OnTerminal(*DEMO, NO_COLOR="1")
-    out, err = pipe.communicate(timeout=LONGEST)
-    return {"pipe": (pipe.returncode, out, err), "terminal": terminal.finish(), "colourless": colourless.finish()}
 
 
 def test_a_piped_demo_adds_up(demos):
