@@ -1,0 +1,1 @@
+"""What decides: values and rules without network, loop, clock or chance; those come in as arguments."""

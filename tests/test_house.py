@@ -1,0 +1,159 @@
+"""The plan of the house: what is public, what is pure, what may import what."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import viber_async
+from viber_async import errors
+
+PACKAGE = Path(viber_async.__file__).parent
+PURE = sorted((PACKAGE / "_sansio").glob("*.py"))
+
+CONTRACT = """
+ViberSession ClientCredentials ApiKey Timeout RetryPolicy RateLimit RateLimiter TokenStore ApiResponse
+CampaignDraft Button Image ResendSms CreatedCampaign CampaignSummary Campaign CampaignRecipients Recipient
+MessageType CampaignStatus RecipientStatus SenderStatus Sender BlacklistEntry BlacklistAdded BlacklistRemoved
+Pages Delivery to_dict
+""".split()
+"""The names that users write against and that exist by now."""
+
+WAITING_OR_GUESSING = {"httpx", "anyio", "asyncio", "time", "random", "socket", "threading"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, by its full name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def test_the_contracts_names_are_public() -> None:
+    """What users write against can be imported from the top."""
+
+    assert set(CONTRACT) <= set(viber_async.__all__)
+    assert len(set(viber_async.__all__)) == len(viber_async.__all__)
+
+
+def test_the_public_page_is_what_can_be_reached() -> None:
+    """Every listed name exists, and nothing public is left off the list."""
+    reachable = {
+        name for name, value in vars(viber_async).items() if not name.startswith("_") and not _is_module(value)
+    } | {"__version__"}
+
+    assert reachable == set(viber_async.__all__)
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, type(sys))
+
+
+def test_every_error_is_public() -> None:
+    """Whoever catches one finds it at the top."""
+    tree = {n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, errors.ViberError)}
+
+    assert tree <= set(viber_async.__all__)
+
+
+def test_every_public_class_and_function_says_what_it_is() -> None:
+    """A docstring for each name, and for each public method of it."""
+    silent = []
+    for name in viber_async.__all__:
+        value = getattr(viber_async, name)
+        if isinstance(value, type) and value.__module__.startswith("viber_async"):
+            members = {f"{name}.{n}": m for n, m in vars(value).items() if not n.startswith("_") and callable(m)}
+            silent += [n for n, m in {name: value, **members}.items() if not (m.__doc__ or "").strip()]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda p: p.stem)
+def test_what_decides_does_not_wait(path: Path) -> None:
+    """The inner ring holds no network, no loop, no clock and no chance; they come in as arguments."""
+    tree = ast.parse(path.read_text())
+    clocks = [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today", "monotonic", "perf_counter"}
+    ]
+
+    assert not {name.partition(".")[0] for name in imports_of(path)} & WAITING_OR_GUESSING
+    assert clocks == []
+    assert not [n for n in ast.walk(tree) if isinstance(n, (ast.AsyncFunctionDef, ast.Await))]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda p: p.stem)
+def test_the_inner_ring_knows_only_itself_and_the_errors(path: Path) -> None:
+    """Arrows point inward."""
+    ours = {name for name in imports_of(path) if name.startswith("viber_async")}
+
+    assert all(name.startswith(("viber_async._sansio", "viber_async.errors")) or name == "viber_async" for name in ours)
+
+
+def test_only_four_files_know_httpx() -> None:
+    """So that moving to another httpx is a decision, not a project; elsewhere it is a type at most."""
+    knowing = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import) and any(n.name == "httpx" for n in node.names):
+                if not _is_for_types(path, node):
+                    knowing.add(path.relative_to(PACKAGE).parts[0])
+
+    assert knowing <= {"_exchange.py", "_transport.py", "_session.py", "_auth.py", "sandbox"}
+
+
+def _is_for_types(path: Path, node: ast.Import) -> bool:
+    for block in ast.walk(ast.parse(path.read_text())):
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
+            if block.lineno <= node.lineno <= (block.end_lineno or 0):
+                return True
+    return False
+
+
+def test_the_sandbox_and_the_client_do_not_know_each_other() -> None:
+    """A stand-in that shares the client's code would share its mistakes."""
+    sandbox = set().union(*(imports_of(p) for p in (PACKAGE / "sandbox").rglob("*.py")))
+    client = set().union(
+        *(imports_of(p) for p in PACKAGE.rglob("*.py") if not {"sandbox", "cli"} & set(p.relative_to(PACKAGE).parts))
+    )
+
+    assert {n for n in sandbox if n.startswith("viber_async") and not n.startswith("viber_async.sandbox")} == set()
+    assert {n for n in client if n.startswith("viber_async.sandbox")} == set()
+
+
+def test_importing_the_package_imports_no_extra() -> None:
+    """What is an extra is imported only where it is used."""
+    extras = ["starlette", "uvicorn", "typer", "rich", "redis", "fastapi", "aiohttp", "taskiq", "opentelemetry", "pytest"]
+    code = (  # httpx itself imports rich, for its own command, where it finds it
+        f"import sys, httpx; known = set(sys.modules); import viber_async; "
+        f"print([n for n in {extras} if n in sys.modules and n not in known])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "[]"
+
+
+def test_every_module_can_be_imported_and_opens_with_its_rule() -> None:
+    """No circle, and a sentence at the top of each file."""
+    names = [m.name for m in pkgutil.walk_packages(viber_async.__path__, "viber_async.")]
+    silent = [n for n in names if not n.endswith("__main__") and not importlib.import_module(n).__doc__]
+
+    assert silent == []
+    assert len(names) > 30
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    """Type checkers look for the marker."""
+
+    assert (PACKAGE / "py.typed").exists()
