@@ -1,0 +1,101 @@
+"""What one may want to know of this project, each as a session: ``nox -l`` lists them, ``nox`` runs the usual ones."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["tests", "tests_httpx2", "coverage", "lint", "types", "docs_snippets"]
+
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
+VERSIONS = [
+    text.rpartition(" ")[2] for text in PROJECT["project"]["classifiers"] if text.startswith("Programming Language :: Python :: 3.")
+]
+ALIASED = "import httpx2; httpx2.alias_httpx(); import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project with its extras, and the dependency groups."""
+    session.install("--quiet", "--upgrade", "pip")  # dependency groups need pip 25.1
+    wanted = [part for group in groups for part in ("--group", group)]
+    session.install("--quiet", "-e", ".[all]", *wanted)
+
+
+@nox.session(python=VERSIONS)
+def tests(session: nox.Session) -> None:
+    """Does everything work, on every Python that we claim and that is installed here?"""
+    install(session, "test")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
+def tests_httpx2(session: nox.Session) -> None:
+    """Does everything work on httpx2 as well?"""
+    install(session, "test", "httpx2")
+    quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # anyio is there before pytest
+    session.run("python", "-c", ALIASED, *quiet, *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
+def coverage(session: nox.Session) -> None:
+    """Is every branch of the package run by a test? Run after ``tests``."""
+    session.install("--quiet", "coverage[toml]")
+    session.run("coverage", "combine")
+    session.run("coverage", "report", "--fail-under=100")
+
+
+@nox.session(python=VERSIONS[0])
+def lint(session: nox.Session) -> None:
+    """Is it written as we write?"""
+    session.install("--quiet", "--upgrade", "pip")
+    session.install("--quiet", "--group", "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python=VERSIONS[0])
+def types(session: nox.Session) -> None:
+    """Do the types hold, for two strict checkers?"""
+    install(session, "types")
+    session.run("mypy", "viber_async")
+    session.run("pyright", "viber_async", "tests/typing")
+
+
+@nox.session(python=VERSIONS[0])
+def docs_snippets(session: nox.Session) -> None:
+    """Does every example in README and docs run as it stands?"""
+    install(session, "test")
+    session.run("pytest", "tests/test_snippets.py", *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
+def stability(session: nox.Session) -> None:
+    """Do the tests pass fifty times in a row, in another order each time?"""
+    install(session, "test")
+    for _ in range(int(session.posargs[0]) if session.posargs else 50):
+        session.run("pytest", "-q")
+
+
+@nox.session(python=VERSIONS[0])
+def bench(session: nox.Session) -> None:
+    """What does it cost, beside the least that it could cost?"""
+    install(session, "test", "bench")
+    for path in sorted(Path("benchmarks").glob("bench_*.py")):
+        session.run("python", str(path), *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
+def build(session: nox.Session) -> None:
+    """Can it be built, and does the result install and run on its own?"""
+    shutil.rmtree("dist", ignore_errors=True)
+    session.install("--quiet", "build", "twine")
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.install("--quiet", "--force-reinstall", *map(str, Path("dist").glob("*.whl")))
+    session.run("python", "-c", "import viber_async; print(viber_async.__version__)")
