@@ -15,7 +15,9 @@ nox.options.sessions = ["tests", "tests_httpx2", "coverage", "lint", "types", "d
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
 VERSIONS = [
-    text.rpartition(" ")[2] for text in PROJECT["project"]["classifiers"] if text.startswith("Programming Language :: Python :: 3.")
+    text.rpartition(" ")[2]
+    for text in PROJECT["project"]["classifiers"]
+    if text.startswith("Programming Language :: Python :: 3.")
 ]
 ALIASED = "import httpx2; httpx2.alias_httpx(); import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 

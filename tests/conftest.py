@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
@@ -26,7 +23,7 @@ def _refuse_beyond_loopback(address: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail any test that would open a socket, or look up a name, beyond loopback."""
 
     def connect(self: socket.socket, address: Any) -> None:
@@ -45,4 +42,3 @@ def nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield

@@ -17,12 +17,14 @@ from viber_async import errors
 PACKAGE = Path(viber_async.__file__).parent
 PURE = sorted((PACKAGE / "_sansio").glob("*.py"))
 
-CONTRACT = """
-ViberSession ClientCredentials ApiKey Timeout RetryPolicy RateLimit RateLimiter TokenStore ApiResponse
-CampaignDraft Button Image ResendSms CreatedCampaign CampaignSummary Campaign CampaignRecipients Recipient
-MessageType CampaignStatus RecipientStatus SenderStatus Sender BlacklistEntry BlacklistAdded BlacklistRemoved
-Pages Delivery to_dict
-""".split()
+CONTRACT = set(
+    """
+    ViberSession ClientCredentials ApiKey Timeout RetryPolicy RateLimit RateLimiter TokenStore ApiResponse
+    CampaignDraft Button Image ResendSms CreatedCampaign CampaignSummary Campaign CampaignRecipients Recipient
+    MessageType CampaignStatus RecipientStatus SenderStatus Sender BlacklistEntry BlacklistAdded BlacklistRemoved
+    Pages Delivery to_dict
+    """.split()  # noqa: SIM905 - a table of names is easier to read than a column of quotes
+)
 """The names that users write against and that exist by now."""
 
 WAITING_OR_GUESSING = {"httpx", "anyio", "asyncio", "time", "random", "socket", "threading"}
@@ -42,7 +44,7 @@ def imports_of(path: Path) -> set[str]:
 def test_the_contracts_names_are_public() -> None:
     """What users write against can be imported from the top."""
 
-    assert set(CONTRACT) <= set(viber_async.__all__)
+    assert set(viber_async.__all__) >= CONTRACT
     assert len(set(viber_async.__all__)) == len(viber_async.__all__)
 
 
@@ -103,22 +105,21 @@ def test_the_inner_ring_knows_only_itself_and_the_errors(path: Path) -> None:
 
 def test_only_four_files_know_httpx() -> None:
     """So that moving to another httpx is a decision, not a project; elsewhere it is a type at most."""
-    knowing = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import) and any(n.name == "httpx" for n in node.names):
-                if not _is_for_types(path, node):
-                    knowing.add(path.relative_to(PACKAGE).parts[0])
+    knowing = {p.relative_to(PACKAGE).parts[0] for p in PACKAGE.rglob("*.py") if _knows_httpx(p)}
 
     assert knowing <= {"_exchange.py", "_transport.py", "_session.py", "_auth.py", "sandbox"}
 
 
-def _is_for_types(path: Path, node: ast.Import) -> bool:
-    for block in ast.walk(ast.parse(path.read_text())):
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
-            if block.lineno <= node.lineno <= (block.end_lineno or 0):
-                return True
-    return False
+def _knows_httpx(path: Path) -> bool:
+    tree = ast.parse(path.read_text())
+    for_types = [
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+    ]
+    imported = [n for n in ast.walk(tree) if isinstance(n, ast.Import) and any(m.name == "httpx" for m in n.names)]
+    return any(node not in for_types for node in imported)
 
 
 def test_the_sandbox_and_the_client_do_not_know_each_other() -> None:
@@ -134,7 +135,18 @@ def test_the_sandbox_and_the_client_do_not_know_each_other() -> None:
 
 def test_importing_the_package_imports_no_extra() -> None:
     """What is an extra is imported only where it is used."""
-    extras = ["starlette", "uvicorn", "typer", "rich", "redis", "fastapi", "aiohttp", "taskiq", "opentelemetry", "pytest"]
+    extras = [
+        "starlette",
+        "uvicorn",
+        "typer",
+        "rich",
+        "redis",
+        "fastapi",
+        "aiohttp",
+        "taskiq",
+        "opentelemetry",
+        "pytest",
+    ]
     code = (  # httpx itself imports rich, for its own command, where it finds it
         f"import sys, httpx; known = set(sys.modules); import viber_async; "
         f"print([n for n in {extras} if n in sys.modules and n not in known])"

@@ -16,7 +16,7 @@ from viber_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^( *)```python\n(.*?)^\1```", re.M | re.S)
+FENCE = re.compile(r"^( *)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
 def snippets(text: str) -> list[str]:

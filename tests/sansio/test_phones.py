@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - digits that look like others are what some of these tests are about
+
 import enum
 import itertools
 import re

@@ -16,8 +16,8 @@ from tests.shell.clock import in_virtual_time
 from tests.shell.provider import THROTTLED, Pieces, Provider, no, ok
 from tests.shell.sessions import CREDENTIALS, session_over
 from viber_async import (
-    ApiError,
     Answer,
+    ApiError,
     Attempt,
     AuthenticationError,
     CallNext,
@@ -137,7 +137,9 @@ async def test_an_outage_is_not_answered_with_thrice_the_load() -> None:
 @in_virtual_time
 async def test_a_refused_token_is_replaced_and_the_call_replayed_once() -> None:
     """401 once: one refresh, one replay (A06). 401 for ever: two sends, then the error (A07)."""
-    once, healed = session_over(no(401, {"message": "Unauthorized!", "error_code": 401}), SENDERS, credentials=CREDENTIALS)
+    once, healed = session_over(
+        no(401, {"message": "Unauthorized!", "error_code": 401}), SENDERS, credentials=CREDENTIALS
+    )
     async with once:
         await once.senders.list()
     ever, hopeless = session_over(no(401), credentials=CREDENTIALS)

@@ -263,7 +263,9 @@ async def test_a_clear_no_is_a_rejection(
 
 
 @pytest.mark.parametrize(
-    "first", [httpx.ConnectError("x"), httpx.PoolTimeout("x"), httpx.Response(429), httpx.Response(200, json=THROTTLED)], ids=str
+    "first",
+    [httpx.ConnectError("x"), httpx.PoolTimeout("x"), httpx.Response(429), httpx.Response(200, json=THROTTLED)],
+    ids=str,
 )
 async def test_what_certainly_was_not_carried_out_is_sent_again(
     session: ViberSession, provider: respx.Router, first: Any

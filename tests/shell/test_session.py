@@ -237,7 +237,10 @@ def test_a_session_of_another_loop_is_refused_at_once() -> None:
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
         first.run(use())
-        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second, pytest.raises(SessionLoopError, match="asyncio.run"):
+        with (
+            asyncio.Runner(loop_factory=VirtualTimeLoop) as second,
+            pytest.raises(SessionLoopError, match=r"asyncio\.run"),
+        ):
             second.run(use())
         first.run(session.aclose())
 
@@ -277,7 +280,7 @@ def test_a_session_of_a_parent_process_is_refused_in_the_child() -> None:
                 child = os.fork()
             if child == 0:
                 os._exit(await _in_the_child(session, provider))
-            _, status = os.waitpid(child, 0)
+            _, status = os.waitpid(child, 0)  # noqa: ASYNC222 - the loop has nothing else to do
             return os.waitstatus_to_exitcode(status), len(await session.senders.list())
 
     assert asyncio.run(main()) == (0, 1)
@@ -301,7 +304,7 @@ def test_a_session_that_is_never_closed_warns_once() -> None:
         session, _ = session_over(SENDERS)
         await session.senders.list()
 
-    with pytest.warns(ResourceWarning, match="never closed") as caught:
+    with pytest.warns(ResourceWarning, match="never closed") as caught:  # noqa: PT031 - the collector does it
         asyncio.run(main())
         gc.collect()
 

@@ -18,9 +18,7 @@ ORDER = {"phone": "+380 93 111 11 11", "text": "Your order is on its way"}
 
 
 def draft(order: dict[str, str]) -> CampaignDraft:
-    return CampaignDraft(
-        sender_id=1, message_live_time=3600, message=order["text"], recipients=[order["phone"]]
-    )
+    return CampaignDraft(sender_id=1, message_live_time=3600, message=order["text"], recipients=[order["phone"]])
 
 
 async def test_a_fastapi_handler_awaits_a_session() -> None:
@@ -40,7 +38,7 @@ async def test_a_fastapi_handler_awaits_a_session() -> None:
         app = FastAPI(lifespan=lifespan)
 
         @app.post("/confirm")
-        async def confirm(order: dict[str, str], session: ViberSession = Depends(viber)) -> dict[str, Any]:
+        async def confirm(order: dict[str, str], session: ViberSession = Depends(viber)) -> dict[str, Any]:  # noqa: B008, FAST002 - Annotated cannot see a local name
             return to_dict(await session.campaigns.create(draft(order)))
 
         async with (
