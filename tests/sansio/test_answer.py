@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ TOKEN_CALL = token_call(ClientCredentials("the-id", "the-secret"))
 
 
 def call(kind: Kind = Kind.READ, **fields) -> Call[object]:
-    given = {"method": "GET", "path": "/viber/task", "read": lambda _, parsed: parsed} | fields
+    given: dict[str, Any] = {"method": "GET", "path": "/viber/task", "read": lambda _, parsed: parsed} | fields
     return Call(kind, **given)
 
 
@@ -559,8 +560,8 @@ def test_an_answer_beyond_the_cap_says_how_large_it_may_be():
     assert (error.status, error.body, error.headers) == (200, "x" * 2000, {"content-type": "text/html"})
 
 
-def seconds_until(*moment: int) -> float:
-    return (datetime(*moment, tzinfo=UTC) - NOW).total_seconds()
+def seconds_until(moment: datetime) -> float:
+    return (moment - NOW).total_seconds()
 
 
 DATE = "Wed, 31 Jan 2024 12:00:00 GMT"
@@ -599,8 +600,8 @@ LATER = "Wed, 31 Jan 2024 12:00:30 GMT"
         (LATER, 30.0),
         (DATE, None),
         ("Wed, 31 Jan 2024 11:59:59 GMT", None),
-        ("Thu, 31 Jan 2124 12:00:00 GMT", seconds_until(2124, 1, 31, 12)),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", seconds_until(9999, 12, 31, 23, 59, 59)),
+        ("Thu, 31 Jan 2124 12:00:00 GMT", seconds_until(datetime(2124, 1, 31, 12, tzinfo=UTC))),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", seconds_until(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))),
         ("Wed, 31 Jan 2024 12:00:60 GMT", None),
         ("Wed, 31 Foo 2024 12:00:30 GMT", None),
         ("Wed, 32 Jan 2024 12:00:30 GMT", None),

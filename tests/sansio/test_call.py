@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -11,7 +12,8 @@ from viber_async._sansio.call import PAGE_BYTES, SMALL_BYTES, Call, Kind, Unread
 
 
 def plain_call(**fields) -> Call[object]:
-    return Call(Kind.READ, **{"method": "GET", "path": "/viber/task", "read": lambda _, parsed: parsed} | fields)
+    given: dict[str, Any] = {"method": "GET", "path": "/viber/task", "read": lambda _, parsed: parsed} | fields
+    return Call(Kind.READ, **given)
 
 
 @pytest.mark.parametrize(

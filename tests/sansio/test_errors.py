@@ -16,8 +16,9 @@ from viber_async.errors import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "message": "what happened, with which value, what to do next",
     "delivery": Delivery.UNKNOWN,
     "field": "recipients[3]",
@@ -198,7 +199,8 @@ def test_fields_of_single_kinds_have_their_defaults(error, name, default):
 
 def test_an_error_keeps_copies_of_what_it_was_given():
     """A header that is changed afterwards does not change the evidence."""
-    headers, fields = {"date": "then"}, {"a": ("b",)}
+    headers = {"date": "then"}
+    fields: dict[str, tuple[str, ...]] = {"a": ("b",)}
     error = errors.ApiError(headers=headers, errors=fields)
     headers["date"], fields["a"] = "now", ()
 

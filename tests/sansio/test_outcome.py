@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,8 @@ PHONE = "380931112111"
 
 
 def draft(**fields) -> CampaignDraft:
-    return CampaignDraft(
-        **{"sender_id": 7, "message_live_time": 3600, "task_name": "spring", "message": "привіт", "recipients": [PHONE]}
-        | fields
-    )
+    given: dict[str, Any] = {"sender_id": 7, "message_live_time": 3600, "task_name": "spring", "message": "привіт"}
+    return CampaignDraft(**given | {"recipients": [PHONE]} | fields)
 
 
 def handle(**fields) -> CreateHandle:

@@ -88,9 +88,13 @@ def test_a_long_text_is_cut_and_says_so(length, limit, kept):
     assert safe_text("x" * length, limit) == "x" * kept + ("…" if length > limit else "")
 
 
-def test_a_text_that_only_shrinks_by_masking_still_says_that_it_was_cut():
-    """What was cut off before masking is missing, even if the rest now fits."""
-    assert safe_text("3 8 0 9 3 1 1 1 2 1 1 1 and more", 12) == "3809•••••111…"
+SPREAD = "3  8  0  9  3  1  1  1  2  1  1  1"
+
+
+def test_a_text_that_shrinks_by_masking_still_says_that_it_was_cut():
+    """Twice the limit is looked at; what stands behind is missing, even if the rest now fits."""
+    assert safe_text(SPREAD, 17) == "3809•••••111"
+    assert safe_text(SPREAD + " and more", 17) == "3809•••••111…"
 
 
 def test_five_hundred_characters_are_kept_by_default():
@@ -152,6 +156,13 @@ def test_a_refused_value_is_shown_short_and_safe(value, picture):
 def test_the_picture_of_a_value_has_the_length_that_was_asked_for():
     """Sixty characters unless told."""
     assert shown("x" * 99, 10) == "'xxxxxxxxx…"
+
+
+def test_a_value_that_shrinks_by_masking_is_shown_to_its_end():
+    """Twice the limit is looked at."""
+    assert shown(SPREAD, 17) == "'3809•••••111'"
+    assert shown(SPREAD + " and more", 17) == "'3809•••••111'"
+    assert shown(b"3  8  0  9  3  1  1  1  2  1  1", 18) == "b'3809••••211'"
 
 
 def test_only_the_beginning_of_a_long_value_is_looked_at():

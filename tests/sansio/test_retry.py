@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -40,7 +41,7 @@ def cells() -> list[tuple[Kind, Failure, bool]]:
 
 def asks(error: errors.ViberError, kind: Kind = Kind.READ, **changes) -> float | None:
     """Decide about *error* with plain values for what a test does not name."""
-    given = {"attempt": 1, "policy": RetryPolicy(), "budget": RepeatBudget(), "chance": 0.5} | changes
+    given: dict[str, Any] = {"attempt": 1, "policy": RetryPolicy(), "budget": RepeatBudget(), "chance": 0.5} | changes
     return decide(kind, error, **given)
 
 
