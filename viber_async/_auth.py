@@ -35,9 +35,11 @@ class Bearer(Protocol):
 
     async def token(self) -> Token:
         """Give a token that is good now."""
+        ...
 
     def reject(self, token: Token) -> bool:
         """Note that the provider refused *token*; tell whether another one can be had."""
+        ...
 
 
 class TokenStore(Protocol):
@@ -47,6 +49,7 @@ class TokenStore(Protocol):
         self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
     ) -> StoredToken:
         """Give a token of *account* other than *stale*: a kept one, or what *fetch* gives, which is then kept."""
+        ...
 
 
 class MemoryTokenStore:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -128,7 +128,7 @@ class Journey:
         return math.inf if when is None else when
 
     @contextmanager
-    def clock_stopped(self) -> Iterator[None]:
+    def clock_stopped(self) -> Generator[None]:
         """Do not count the time inside against the deadline."""
         when, clock = self.scope.when(), asyncio.get_running_loop().time
         if when is None:
@@ -329,7 +329,7 @@ class Exchange:
             return await read_to_end(journey, response)
 
     @asynccontextmanager
-    async def response(self, journey: Journey, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    async def response(self, journey: Journey, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
         """Send *request* and give its response, still to be read; every foreign error gets one of our names."""
         flight = journey.flight
         self.counters.requests += 1

@@ -21,12 +21,14 @@ class Turn(Protocol):
 
     def sent(self) -> None:
         """Say that the request starts to leave."""
+        ...
 
     def end(self, *, answered: bool, untold: bool = False) -> None:
         """Say how it ended: with an answer, or without one; if it was never sent, the turn is given back.
 
         *untold* means that the transport does not say when bytes leave, so it may have been sent.
         """
+        ...
 
 
 class RateLimiter(Protocol):
@@ -34,12 +36,15 @@ class RateLimiter(Protocol):
 
     async def acquire(self, *, lane: Lane, endpoint: str) -> Turn:
         """Wait for a turn; cancelling the wait loses nothing. *endpoint* groups calls of similar speed."""
+        ...
 
     def pause(self, seconds: float) -> None:
         """Let nobody leave for *seconds*: the provider said that it was too much."""
+        ...
 
     def statistics(self) -> RateStatistics:
         """Give the figures of this moment."""
+        ...
 
 
 @frozen(kw_only=True)

@@ -22,7 +22,7 @@ class Attempt:
     number: int
     """1 for the first attempt of a call."""
     lane: Lane
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict[str, str])
     """Headers to send besides ours (tracing, for instance): pass on ``attrs.evolve(attempt, headers=...)``."""
 
 

@@ -43,9 +43,11 @@ class Parser(Protocol[Row]):
 
     def feed(self, chunk: bytes) -> list[Row]:
         """Give the rows that *chunk* completes; raises `Unreadable`."""
+        ...
 
     def close(self) -> None:
         """Note the end of the body; raises `Unreadable` if it came too early."""
+        ...
 
 
 class Opened(Protocol):
@@ -54,10 +56,12 @@ class Opened(Protocol):
     @property
     def exchange(self) -> Exchange:
         """What runs calls."""
+        ...
 
     @property
     def bearer(self) -> Bearer:
         """What supplies tokens."""
+        ...
 
 
 class Source(Protocol):
@@ -67,6 +71,7 @@ class Source(Protocol):
 
     def open(self) -> Opened:
         """Give the open parts of the session."""
+        ...
 
 
 class RowStream(Generic[Row]):

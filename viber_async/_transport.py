@@ -208,7 +208,7 @@ TRANSLATED: Final[tuple[tuple[type[Exception], type[errors.TransportError], str]
     (httpx.StreamError, errors.TransportError, "the answer could not be read"),
     (OSError, errors.TransportError, "the network failed"),
 )
-FOREIGN: Final = tuple(foreign for foreign, _, _ in TRANSLATED)
+FOREIGN: Final[tuple[type[Exception], ...]] = tuple(foreign for foreign, _, _ in TRANSLATED)
 
 
 def translate(error: Exception, flight: Flight, *, what: str) -> errors.TransportError:
