@@ -73,6 +73,12 @@ def test_an_allowance_in_no_time_is_refused(per):
         RateLimit(10, per=per)
 
 
+def test_the_period_is_named():
+    """RateLimit(10, 1) could be read either way round."""
+    with pytest.raises(TypeError):
+        RateLimit(10, 1.0)
+
+
 def test_an_allowance_does_not_change():
     """Sessions share it."""
     with pytest.raises(FrozenInstanceError):
@@ -269,6 +275,16 @@ def test_a_slot_whose_turn_was_moved_is_not_free_at_its_old_moment():
     assert pacer.ready_at(spaced=False) == pytest.approx(5 + GUARD)
 
 
+def test_a_slot_is_never_given_twice():
+    """What is left of its earlier moments is passed over, also while there are slots that nobody had yet."""
+    pacer = Pacer(TEN)
+    turn = pacer.take(0.0, "read")
+    pacer.sent(turn, 0.0)
+    pacer.answered(turn, 0.1)
+
+    assert [pacer.take(5.0, "read").slot for _ in range(3)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("news", ["sent", "answered", "lost", "give_back"])
 def test_news_of_a_request_whose_slot_has_a_new_holder_changes_nothing(news):
     """It came free by itself, somebody else has it, and their request is still to leave."""
@@ -414,6 +430,16 @@ def test_a_bulk_turn_starts_the_count_anew():
         lanes.join("interactive", f"x{i}")
 
     assert [lanes.next()[0] for _ in range(11)] == ["x"] * 9 + ["b", "x"]
+
+
+def test_bulk_that_was_due_and_left_holds_nobody_up():
+    """The turn goes to the next interactive call."""
+    lanes = lanes_of(11, 1)
+    for _ in range(9):
+        lanes.next()
+    lanes.leave("bulk", "b0")
+
+    assert [lanes.next(), lanes.next()] == ["i9", "i10"]
 
 
 def test_who_leaves_is_not_served():
