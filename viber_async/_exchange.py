@@ -234,9 +234,12 @@ class Exchange:
         except asyncio.CancelledError:
             if not self.closing:
                 raise
-            raise SessionClosedError(
-                f"{journey.what} was ended by closing the session", delivery=journey.delivery
-            ) from None
+            raise self.closed(journey) from None
+
+    @staticmethod
+    def closed(journey: Journey) -> SessionClosedError:
+        """Give the error for a call that the end of the session ended."""
+        return SessionClosedError(f"{journey.what} was ended by closing the session", delivery=journey.delivery)
 
     async def _whole(self, call: Call[T], journey: Journey, bearer: Bearer | None) -> Reply[T]:
         value, answer = await self.until_accepted(journey, bearer, partial(self._attempt, call))
@@ -342,8 +345,6 @@ class Exchange:
             finally:
                 await response.aclose()
         except FOREIGN as error:
-            if isinstance(error, ViberError):  # DeadlineExceededError is an OSError by birth
-                raise
             raise translate(error, flight, what=journey.what) from error
         finally:
             flight.on_wire = False

@@ -18,9 +18,10 @@ from viber_async._exchange import Journey, answer_of, chunks_of, read_to_end, wi
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
 from viber_async._sansio.call import Unreadable
-from viber_async.errors import UsageError, ViberError
+from viber_async.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -111,12 +112,11 @@ class RowStream(Generic[Row]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop reading and free the connection; may be called twice."""
+        """Stop reading and free the connection; may be called twice. Whoever waits for a row gets no more."""
         self._closed = True
         self._rows.clear()
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if self._pump is not None:
+            await self._pump.aclose()
 
     async def _more(self) -> None:
         if self._busy:
@@ -125,31 +125,33 @@ class RowStream(Generic[Row]):
         try:
             pump = self._pump or self._start()
             piece = await pump.next()
-            if isinstance(piece, ViberError):
-                self._closed = True
-                raise without_frames(piece) from piece.__cause__
-            self._parse(pump, piece)
+            if not self._closed:
+                self._take(pump, piece)
         finally:
             self._busy = False
 
     def _start(self) -> _Pump:
         opened = self._source.open()
         self._pump = pump = _Pump(opened.exchange, Journey(self._call, self._options), opened.bearer)
-        self._task = task = self._source.tasks.start(pump.run())
+        task = pump.start(self._source.tasks)
         weakref.finalize(self, _drop, asyncio.get_running_loop(), task).atexit = False
         return pump
 
-    def _parse(self, pump: _Pump, piece: bytes | None) -> None:
+    def _take(self, pump: _Pump, piece: bytes | BaseException | None) -> None:
+        if isinstance(piece, bytes):
+            self._parse(pump, lambda: self._rows.extend(self._parser.feed(piece)))
+            return
+        self._closed = True
+        if piece is not None:
+            raise without_frames(piece) from piece.__cause__
+        self._parse(pump, self._parser.close)
+
+    def _parse(self, pump: _Pump, parse: Callable[[], None]) -> None:
         try:
-            if piece is None:
-                self._closed = True
-                self._parser.close()
-            else:
-                self._rows.extend(self._parser.feed(piece))
+            parse()
         except Unreadable as why:
             self._closed = True
-            if self._task is not None:
-                self._task.cancel()
+            pump.stop()
             raise answers.not_rows(self._call, pump.answer, why) from None
 
 
@@ -169,26 +171,40 @@ class _Pump:
         self._exchange = exchange
         self._journey = journey
         self._bearer = bearer
-        self._pieces: asyncio.Queue[bytes | ViberError | None] = asyncio.Queue()
+        self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(PIECES_AHEAD)
+        self._task: asyncio.Task[None] | None = None
         self.answer = Answer(status=0, headers={}, body=b"")
         """The head of the answer and the beginning of its body, as evidence."""
 
-    async def next(self) -> bytes | ViberError | None:
+    def start(self, tasks: TaskOwner) -> asyncio.Task[None]:
+        """Begin to read."""
+        attempts = partial(self._exchange.until_accepted, self._journey, self._bearer, self._attempt)
+        self._task = tasks.start(self._exchange.under_deadline(self._journey, attempts))
+        self._task.add_done_callback(self._ended)
+        return self._task
+
+    async def next(self) -> bytes | BaseException | None:
         """Give the next piece of the body, what ended it, or None at its end."""
         piece = await self._pieces.get()
         if isinstance(piece, bytes):
             self._room.release()
         return piece
 
-    async def run(self) -> None:
-        """Read the whole answer."""
-        attempts = partial(self._exchange.until_accepted, self._journey, self._bearer, self._attempt)
-        ending: ViberError | None = None
-        try:
-            await self._exchange.under_deadline(self._journey, attempts)
-        except ViberError as error:
-            ending = error
+    def stop(self) -> None:
+        """Read no further."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def aclose(self) -> None:
+        """Read no further, and wait until the connection is free."""
+        self.stop()
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Put the ending behind the last piece; it is here even if the task never ran."""
+        ending = self._exchange.closed(self._journey) if task.cancelled() else task.exception()
         self._pieces.put_nowait(ending)
 
     async def _attempt(self, journey: Journey, token: Token | None) -> None:

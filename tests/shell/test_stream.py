@@ -319,6 +319,33 @@ async def test_closing_the_session_ends_a_stream_by_name() -> None:
 
 
 @in_virtual_time
+async def test_closing_a_stream_ends_the_one_who_waits_for_a_row() -> None:
+    """From another task, too: there are no more rows, and nobody hangs."""
+    session, _ = streaming([HEAD, row(FIRST), lambda: asyncio.Event().wait()])
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await anext(stream)
+        waiting = asyncio.create_task(anext(stream, None))  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        await stream.aclose()
+
+        assert await waiting is None
+
+
+@in_virtual_time
+async def test_a_failure_of_somebodys_middleware_reaches_the_reader() -> None:
+    """As it was raised; it is none of ours."""
+
+    async def broken(attempt: Attempt, call_next: CallNext) -> Answer:
+        raise ZeroDivisionError
+
+    session, _ = streaming(ROWS, middleware=[broken])
+    async with session:
+        with pytest.raises(ZeroDivisionError):
+            await anext(session.campaigns.iter_recipients(44))
+
+
+@in_virtual_time
 async def test_middleware_sees_a_stream_as_one_attempt_without_its_body() -> None:
     """Status and headers, after the last piece."""
     seen = []
