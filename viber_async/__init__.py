@@ -30,6 +30,8 @@ from viber_async._sansio.campaigns import (
 from viber_async._sansio.converter import to_dict
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.paging import WalkReport
+from viber_async._sansio.phones import phone
+from viber_async._sansio.privacy import mask_phone
 from viber_async._sansio.rate import RateLimit
 from viber_async._sansio.raw import ApiResponse
 from viber_async._sansio.retry import RetryPolicy
@@ -112,7 +114,10 @@ __all__ = [
     "Pages",
     "WalkReport",
     "RowStream",
+    # values
     "to_dict",
+    "phone",
+    "mask_phone",
     # seams
     "RateLimiter",
     "PacedLimiter",

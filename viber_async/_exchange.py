@@ -281,7 +281,7 @@ class Exchange:
         now = asyncio.get_running_loop().time()
         if isinstance(error, RateLimitError):
             self.counters.throttled += 1
-            self._limiter.pause(pause if pause is not None else journey.options.retries.throttle_base)
+            self._limiter.pause(pause if pause is not None else journey.options.retries.longest_pause(error))
         if pause is None or now + pause >= journey.over_at:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)

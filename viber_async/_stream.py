@@ -12,12 +12,10 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from attrs import evolve
-
 from viber_async._exchange import Journey, answer_of, chunks_of, read_to_end, without_frames
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
-from viber_async._sansio.call import Unreadable
+from viber_async._sansio.call import SMALL_BYTES, Unreadable
 from viber_async.errors import UsageError
 
 if TYPE_CHECKING:
@@ -152,7 +150,7 @@ class RowStream(Generic[Row]):
         except Unreadable as why:
             self._closed = True
             pump.stop()
-            raise answers.not_rows(self._call, pump.answer, why) from None
+            raise answers.unreadable(self._call, pump.answer, why) from None
 
 
 def _drop(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
@@ -175,7 +173,7 @@ class _Pump:
         self._room = asyncio.Semaphore(PIECES_AHEAD)
         self._task: asyncio.Task[None] | None = None
         self.answer = Answer(status=0, headers={}, body=b"")
-        """The head of the answer and the beginning of its body, as evidence."""
+        """The head of the answer and the beginning of its body, as evidence; of what was handed out."""
 
     def start(self, tasks: TaskOwner) -> asyncio.Task[None]:
         """Begin to read."""
@@ -209,23 +207,31 @@ class _Pump:
 
     async def _attempt(self, journey: Journey, token: Token | None) -> None:
         answer = await self._exchange.through_middleware(journey, token, self._answer)
-        if answer.status != 200:
+        if not journey.committed:
             self._exchange.read(journey.call, answer)
 
     async def _answer(self, journey: Journey, request: httpx.Request) -> Answer:
         async with self._exchange.response(journey, request) as response:
             if response.status_code != 200:
                 return await read_to_end(journey, response)
-            self.answer = answer_of(journey, response, b"")
+            held = bytearray()
             async for piece in chunks_of(response):
-                await self._pass_on(journey, piece)
+                held += piece
+                if not journey.committed and self._is_rows(held):
+                    self.answer = answer_of(journey, response, bytes(held[:EVIDENCE]))
+                    journey.committed = True
+                if journey.committed:
+                    await self._pass_on(journey, bytes(held))
+                    held.clear()
             journey.flight.arrived = True
-            return self.answer
+            return answer_of(journey, response, bytes(held))
+
+    @staticmethod
+    def _is_rows(beginning: bytearray) -> bool:
+        """Tell rows from an error's envelope, which is small, and may come with status 200."""
+        return b'"recipients"' in beginning or len(beginning) > SMALL_BYTES
 
     async def _pass_on(self, journey: Journey, piece: bytes) -> None:
-        journey.committed = True
-        if len(self.answer.body) < EVIDENCE:
-            self.answer = evolve(self.answer, body=self.answer.body + piece[:EVIDENCE])
         if self._room.locked():
             with journey.clock_stopped():
                 await self._room.acquire()

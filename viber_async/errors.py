@@ -76,10 +76,14 @@ class UsageError(ViberError):
 class ValidationError(UsageError, ValueError):
     """A value breaks a rule of the provider's or of ours."""
 
-    def __init__(self, message: str = "", *, field: str = "") -> None:
+    def __init__(self, message: str = "", *, field: str = "", rule: str = "", shown: str = "") -> None:
         super().__init__(message)
         self.field = field
         """The name of the argument or field that was refused, with an index where it is a list."""
+        self.rule = rule
+        """The rule that it breaks."""
+        self.shown = shown
+        """The value as it may be shown: shortened, phones masked."""
 
 
 class ConfigurationError(UsageError):

@@ -10,7 +10,7 @@ import pytest
 
 from viber_async import errors
 from viber_async._sansio import answer as answers
-from viber_async._sansio.answer import Answer, is_certain_refusal, not_rows, retry_after, too_large
+from viber_async._sansio.answer import Answer, is_certain_refusal, retry_after, too_large
 from viber_async._sansio.call import Call, Kind, Unreadable
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.tokens import ClientCredentials, token_call
@@ -543,27 +543,6 @@ def test_an_empty_answer_does_not_hide_its_status(status):
 def test_blank_is_not_empty():
     """A body of spaces is one that cannot be read."""
     assert type(error_of(answer(200, b" "), call(empty_is_none=True))) is errors.DecodeError
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "code"),
-    [
-        (b'{"result": false}', errors.ApiError, None),
-        (b'{"error_code": 602}', errors.NotFoundError, 602),
-        (b'{"is_error": true, "error_code": 2020202020}', errors.RateLimitError, 2020202020),
-        (b'{"task_id": 5}', errors.DecodeError, None),
-        (b"<html>", errors.DecodeError, None),
-        (b"", errors.DecodeError, None),
-        (b'{"result": fal', errors.DecodeError, None),
-    ],
-    ids=repr,
-)
-def test_a_stream_that_is_not_rows_is_an_envelope_or_nonsense(body, kind, code):
-    """The beginning of it tells."""
-    error = not_rows(call(), answer(200, body), Unreadable("recipients", "a list was expected"))
-
-    assert (type(error), error.error_code, error.retry_after) == (kind, code, None)
-    assert ("at recipients: a list was expected" in str(error)) is (kind is errors.DecodeError)
 
 
 def test_an_answer_beyond_the_cap_says_how_large_it_may_be():

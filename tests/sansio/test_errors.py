@@ -22,6 +22,8 @@ VALUES: dict[str, Any] = {
     "message": "what happened, with which value, what to do next",
     "delivery": Delivery.UNKNOWN,
     "field": "recipients[3]",
+    "rule": "a phone has 8 to 15 digits",
+    "shown": "'12'",
     "status": 418,
     "error_code": 707,
     "detail": "no money left",

@@ -1,4 +1,3 @@
-
 import enum
 import itertools
 import re

@@ -111,6 +111,18 @@ async def test_a_retry_after_beyond_reason_is_carried_by_the_error() -> None:
 
 
 @in_virtual_time
+async def test_everybody_steps_back_as_long_as_the_provider_asked_within_reason() -> None:
+    """One call gives up on an hour; the others do not walk into the same refusal at once."""
+    session, provider = session_over(no(429, THROTTLED, retry_after="3600"), SENDERS)
+    async with session:
+        with pytest.raises(RateLimitError):
+            await session.senders.list()
+        await session.with_options(deadline=None).senders.list()
+
+    assert 115 < provider.times[1] - provider.times[0] < 125
+
+
+@in_virtual_time
 async def test_a_pause_that_would_pass_the_deadline_is_not_begun() -> None:
     """The deadline is a ceiling: the error comes now, not at the deadline."""
     session, _ = session_over(no(503, retry_after="30"), deadline=20.0)

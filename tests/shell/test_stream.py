@@ -169,6 +169,27 @@ async def test_before_the_first_piece_it_is_repeated_like_any_read() -> None:
 
 
 @in_virtual_time
+async def test_an_envelope_with_200_is_judged_and_repeated_like_any_answer() -> None:
+    """Too many requests, said in a body where rows should be, handed nothing out (R04)."""
+    throttled = [b'{"message": "slow', b' down", "error_code": 2020202020}']
+    session, provider = streaming(throttled, ROWS)
+    async with session:
+        rows = [r async for r in session.campaigns.iter_recipients(44)]
+
+    assert (len(rows), len(provider.requests)) == (3, 2)
+    assert session.statistics().throttled == 1
+
+
+@in_virtual_time
+async def test_a_large_body_without_rows_is_given_up_early() -> None:
+    """What is no envelope and has no rows is not collected for ever (P04)."""
+    session, _ = streaming([b"[" + b" " * 70_000, *[b" " * 70_000] * 1000])
+    async with session:
+        with pytest.raises(DecodeError):
+            [r async for r in session.campaigns.iter_recipients(44)]
+
+
+@in_virtual_time
 async def test_a_cut_in_the_middle_is_told_after_the_rows_before_it() -> None:
     """It cannot be repeated from there: rows were handed out (N12)."""
     session, provider = streaming([*ROWS[:3], httpx.ReadError("cut")])

@@ -60,7 +60,9 @@ assert_type(session.statistics(), SessionStatistics)
 async def calls() -> None:
     draft = CampaignDraft(sender_id=1, message_live_time=60, message="m", recipients=[380931111111, "+380"])
     assert_type(await session.campaigns.create(draft), CreatedCampaign)
-    created = await session.campaigns.create(sender_id=1, message_live_time=60, message="m", recipients=["380931111111"])
+    created = await session.campaigns.create(
+        sender_id=1, message_live_time=60, message="m", recipients=["380931111111"]
+    )
     assert_type(created, CreatedCampaign)
     assert_type(session.campaigns.list(), Pages[CampaignSummary])
     assert_type(await session.campaigns.get(1), Campaign)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final, TypedDict
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from attrs import field, frozen
 
@@ -110,7 +111,7 @@ class _Envelope:
 
     code: int | None = None
     sentence: str = ""
-    fields: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
     is_error: bool = False
 
 
@@ -123,22 +124,8 @@ def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) 
         parsed = None if call.empty_is_none and not answer.body else _parsed(answer)
         raise_if_error(call, answer, parsed, now=now)
         return call.read(converter, parsed)
-    except Unreadable as unreadable:
-        raise _unreadable(call, answer, unreadable) from None
-
-
-def not_rows(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
-    """Give the error for a streamed body that could not be read: an error's envelope, or nonsense.
-
-    *answer* holds the beginning of the body.
-    """
-    try:
-        envelope = _envelope(wire_json.loads(answer.body), _sayer(call, answer))
-    except Unreadable:
-        envelope = _Envelope()
-    if envelope.is_error:
-        return _error(call, answer, envelope, asked=None)
-    return _unreadable(call, answer, why)
+    except Unreadable as why:
+        raise unreadable(call, answer, why) from None
 
 
 def _parsed(answer: Answer) -> object:
@@ -179,24 +166,29 @@ def _without(secret: str, text: str) -> str:
 
 
 def _envelope(parsed: object, say: Sayer) -> _Envelope:
-    if not isinstance(parsed, dict):
+    said = wire_json.as_object(parsed)
+    if said is None:
         return _Envelope()
-    code = parsed.get("error_code")
-    code = int(code) if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < 19 else code
-    code = code if isinstance(code, int) and not isinstance(code, bool) and code else None
-    fields = parsed.get("errors")
+    code, fields = _code(said.get("error_code")), wire_json.as_object(said.get("errors"))
     return _Envelope(
         code=code,
-        sentence=_sentence(parsed, say),
-        fields=_by_field(fields, say) if isinstance(fields, dict) else {},
+        sentence=_sentence(said, say),
+        fields={} if fields is None else _by_field(fields, say),
         is_error=(
-            parsed.get("result") is False
-            or parsed.get("success") is False
-            or parsed.get("is_error") is True
+            said.get("result") is False
+            or said.get("success") is False
+            or said.get("is_error") is True
             or code is not None
-            or ("error" in parsed and "error_description" in parsed)
+            or ("error" in said and "error_description" in said)
         ),
     )
+
+
+def _code(value: object) -> int | None:
+    """Read an ``error_code``; 0 is none."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value else None
 
 
 def _sentence(parsed: Mapping[str, object], say: Sayer) -> str:
@@ -209,9 +201,12 @@ def _sentence(parsed: Mapping[str, object], say: Sayer) -> str:
 def _by_field(fields: Mapping[str, object], say: Sayer) -> Mapping[str, tuple[str, ...]]:
     """Read ``errors`` as a map from field to one message or several (B), bounded."""
     return {
-        say(name, 60): tuple(say(said, SHORT) for said in (value if isinstance(value, list) else [value])[:5])
-        for name, value in list(fields.items())[:20]
+        say(name, 60): tuple(say(said, SHORT) for said in _some(value)) for name, value in islice(fields.items(), 20)
     }
+
+
+def _some(value: object) -> list[object]:
+    return cast("list[object]", value)[:5] if isinstance(value, list) else [value]
 
 
 def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float | None) -> errors.ApiError:
@@ -254,7 +249,8 @@ def _target(answer: Answer, say: Sayer) -> str:
     return say(answer.headers.get("location", ""), 200) or "another address"
 
 
-def _unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
+def unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
+    """Give the error for a body that is not what it should be; *answer* holds its beginning at least."""
     said = f" at {why.where}: {why.why}" if why.where else f": {why.why}"
     said = _QUOTED.sub("…", said) if call.kind is Kind.TOKEN else _without(answer.secret, said)
     useless_token = call.kind is Kind.TOKEN and why.where in ("access_token", "token_type")

@@ -54,7 +54,7 @@ class Call(Generic[T_co]):
     path: str = field(kw_only=True)
     read: Callable[[Converter, object], T_co] = field(kw_only=True)
     """Parsed JSON to result; raises `Unreadable`."""
-    params: Mapping[str, str | int] = field(kw_only=True, factory=dict)
+    params: Mapping[str, str | int] = field(kw_only=True, factory=dict[str, str | int])
     body: bytes | None = field(kw_only=True, default=None, repr=False)
     max_bytes: int = field(kw_only=True, default=PAGE_BYTES)
     empty_is_none: bool = field(kw_only=True, default=False)

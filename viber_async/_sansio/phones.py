@@ -46,7 +46,7 @@ _NO_COLLECTIONS: Final = (bytes, bytearray, memoryview, Mapping)
 _LENGTH: Final = "a phone has 8 to 15 digits, country code included"
 
 
-def phone(value: object, field: str) -> str:
+def phone(value: object, field: str = "phone") -> str:
     """Give *value* as 8 to 15 digits.
 
     A string in any usual spelling or an int. Subclasses of both count as what they extend (an `IntEnum`

@@ -68,4 +68,5 @@ def shown(value: object, limit: int = 60) -> str:
 
 def refused(field: str, value: object, rule: str) -> ValidationError:
     """Give the error for a bad input: which field, which value, which rule."""
-    return ValidationError(f"{field}: {rule}; got {shown(value)}", field=field)
+    picture = shown(value)
+    return ValidationError(f"{field}: {rule}; got {picture}", field=field, rule=rule, shown=picture)

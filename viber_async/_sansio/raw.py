@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from attrs import field, frozen
 
@@ -60,10 +60,10 @@ def _params(params: object) -> dict[str, str | int]:
         return {}
     if not isinstance(params, Mapping):
         raise refused("params", params, "a mapping from names to strings and ints")
-    for name, value in params.items():
+    for name, value in cast("Mapping[object, object]", params).items():
         if not _is_text(name) or not (_is_text(value) or _is_number(value)):
             raise refused(f"params[{shown(name)}]", value, "text or an int of 64 bits under a name")
-    return dict(params)
+    return dict(cast("Mapping[str, str | int]", params))
 
 
 def _is_text(value: object) -> bool:
@@ -95,9 +95,9 @@ def _plain(value: object) -> object:
         case Decimal():
             return float(value)
         case list():
-            return [_plain(item) for item in value]
+            return [_plain(item) for item in cast("list[object]", value)]
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: _plain(item) for key, item in cast("dict[str, object]", value).items()}
         case _:
             return value
 

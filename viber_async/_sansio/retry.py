@@ -88,6 +88,10 @@ class RetryPolicy:
         drawn = bound * (0.5 + chance / 2 if throttled else chance)
         return max(drawn, asked or 0.0)
 
+    def longest_pause(self, error: errors.ApiError) -> float:
+        """Give the seconds for which everybody steps back after a throttling that is not waited out by its call."""
+        return min(max(error.retry_after or 0.0, self.throttle_base), self.longest_retry_after)
+
 
 def _whole(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import Attribute, field, frozen
 
+from viber_async._sansio import wire_json
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
 from viber_async.errors import ConfigurationError
 
@@ -121,18 +122,21 @@ def token_call(credentials: ClientCredentials) -> Call[Grant]:
 
 def read_grant(_converter: Converter, answer: object) -> Grant:
     """Read ``{access_token, token_type: "Bearer", expires_in}``; the value is checked and never shown."""
-    if not isinstance(answer, dict):
+    said = wire_json.as_object(answer)
+    if said is None:
         raise Unreadable("", "an object was expected")
-    kind = answer.get("token_type", "Bearer")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
+    kind = said.get("token_type")
+    if kind is not None and (not isinstance(kind, str) or kind.lower() != "bearer"):
         raise Unreadable("token_type", "only Bearer tokens can be used")
-    value = answer.get("access_token")
+    value = said.get("access_token")
     if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TOKEN:
         raise Unreadable("access_token", f"not 1 to {LONGEST_TOKEN} visible ASCII characters")
-    return Grant(value, lifetime=_lifetime(answer.get("expires_in", UNSTATED_LIFETIME)))
+    return Grant(value, lifetime=_lifetime(said.get("expires_in")))
 
 
 def _lifetime(value: object) -> int:
+    if value is None:
+        return UNSTATED_LIFETIME
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 12:
         value = int(value)  # this host writes other numbers as strings too ("message_live_time": "1000")
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

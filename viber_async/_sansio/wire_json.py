@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from decimal import Decimal
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.privacy import shown
@@ -36,6 +36,11 @@ def loads(body: bytes) -> object:
     if not text.strip(" \t\r\n"):
         raise Unreadable("", "the body is empty")
     return parse(text)
+
+
+def as_object(value: object) -> dict[str, object] | None:
+    """Give *value*, parsed JSON, if it is an object."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def parse(text: str) -> object:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from attrs import field, frozen
 
-from viber_async import Button, CampaignDraft, CampaignStatus, Image, ResendSms, ValidationError
-from viber_async._sansio.phones import phone  # the judgement that every call applies; no public name has it yet
+from viber_async import Button, CampaignDraft, CampaignStatus, Image, ResendSms, ValidationError, phone
 from viber_async.cli._messy import messy, spelt
 
 if TYPE_CHECKING:
@@ -195,17 +194,11 @@ def read_phones(path: Path) -> Reading:
             try:
                 digits = phone(line.removesuffix("\n"), "line")
             except ValidationError as error:
-                rejects.append(_reject(lines, error))
+                rejects.append(Reject(line=lines, shown=error.shown, reason=error.rule))
                 continue
             duplicates += digits in found
             found[digits] = None
     return Reading(lines=lines, phones=tuple(found), duplicates=duplicates, rejects=tuple(rejects))
-
-
-def _reject(line: int, error: ValidationError) -> Reject:
-    """Take the error's sentence apart: it carries the field as data, but not its rule nor the masked value."""
-    rule, _, shown = str(error).removeprefix(f"{error.field}: ").partition("; got ")
-    return Reject(line=line, shown=shown, reason=rule)
 
 
 async def add_in_batches(session: ViberSession, phones: tuple[str, ...], reach: Reach) -> Adding:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from attrs import evolve
 
-from viber_async import ViberSession, __version__
-from viber_async._sansio.privacy import mask_phone
+from viber_async import ViberSession, __version__, mask_phone
 from viber_async.cli import _demo_steps as steps
 from viber_async.cli._demo_claims import Facts, claims_of
 from viber_async.cli._messy import MAX_LINES, MIN_LINES
