@@ -9,7 +9,7 @@ from viber_async._campaigns import Campaigns
 from viber_async._defaults import DEFAULT, Timeout
 from viber_async._limiter import PacedLimiter, RateLimiter, RateStatistics, Turn
 from viber_async._middleware import Attempt, CallNext, Middleware
-from viber_async._pages import Pages
+from viber_async._pages import PageIterator, Pages
 from viber_async._sansio.answer import Answer
 from viber_async._sansio.blacklist import BlacklistAdded, BlacklistEntry, BlacklistRemoved
 from viber_async._sansio.campaigns import (
@@ -32,7 +32,7 @@ from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.paging import WalkReport
 from viber_async._sansio.phones import phone
 from viber_async._sansio.privacy import mask_phone
-from viber_async._sansio.rate import RateLimit
+from viber_async._sansio.rate import Lane, RateLimit
 from viber_async._sansio.raw import ApiResponse
 from viber_async._sansio.retry import RetryPolicy
 from viber_async._sansio.senders import Sender, SenderStatus
@@ -81,6 +81,7 @@ __all__ = [
     "Timeout",
     "RetryPolicy",
     "RateLimit",
+    "Lane",
     "DEFAULT",
     "SessionStatistics",
     "RateStatistics",
@@ -112,6 +113,7 @@ __all__ = [
     "BlacklistRemoved",
     # walks
     "Pages",
+    "PageIterator",
     "WalkReport",
     "RowStream",
     # values

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.paging import Page
     from viber_async._session import Caller
 
-Counted = TypeVar("Counted")
+Counted = TypeVar("Counted", bound=BlacklistAdded | BlacklistRemoved)
 
 
 class Blacklist:

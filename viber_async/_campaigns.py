@@ -78,7 +78,12 @@ class Campaigns:
     ) -> CreatedCampaign:
         """Create a campaign from a draft, or from a draft's fields (``POST /viber``). This spends money.
 
-        It is sent once. Only what certainly was not carried out (no connection, too many requests) is repeated.
+        It is sent once. Only what certainly was not carried out (no connection, too many requests) is repeated. Give
+        it a ``task_name`` of its own: that is what it can be found by in the task list if its outcome is unknown.
+
+        Args:
+            draft: a checked `CampaignDraft`.
+            **fields: the fields of one, as `CampaignDraft` describes them.
 
         Raises:
             ValidationError: the draft breaks a rule; nothing was sent.
@@ -156,9 +161,8 @@ def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:
     if not isinstance(draft, CampaignDraft):
         raise refused("draft", draft, "give a CampaignDraft, or its fields by keyword")
     if fields:
-        raise refused(
-            next(iter(fields)), None, "give a CampaignDraft or fields, not both; change one with attrs.evolve"
-        )
+        name, value = next(iter(fields.items()))
+        raise refused(name, value, "give a CampaignDraft or fields, not both; change one with attrs.evolve")
     return draft
 
 

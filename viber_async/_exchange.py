@@ -345,7 +345,7 @@ class Exchange:
             finally:
                 await response.aclose()
         except FOREIGN as error:
-            raise translate(error, flight, what=journey.what) from error
+            raise translate(error, flight, what=journey.what, host=self._origin.base_url) from error
         finally:
             flight.on_wire = False
             self.counters.in_flight -= 1

@@ -70,6 +70,9 @@ class SessionStatistics:
 class ViberSession:
     """A session with SendPulse's Viber API: one account, one event loop, one process.
 
+    ``session.campaigns``, ``session.senders`` and ``session.blacklist`` hold the calls; ``session.request`` is for
+    everything else.
+
     ```python
     async with ViberSession.from_env() as session:
         for sender in await session.senders.list():
@@ -304,12 +307,16 @@ class _Parts:
             raise SessionLoopError(
                 "this session was opened in another process, before a fork; make one in each process, after the fork"
             )
+        self._check_loop(opened)
+        return opened
+
+    @staticmethod
+    def _check_loop(opened: _Open) -> None:
         if opened.loop is not asyncio.get_running_loop():
             raise SessionLoopError(
                 "this session was opened in another event loop; make one in each loop (every asyncio.run and "
-                "every thread has its own)"
+                "every thread has its own), and close it there"
             )
-        return opened
 
     def _build(self) -> _Open:
         settings = self.settings
@@ -368,6 +375,8 @@ class _Parts:
     async def aclose(self) -> None:
         """Close everything, once; whoever waits for it may be cancelled without stopping it."""
         if self._closing is None:
+            if self._opened is not None and self._opened.pid == os.getpid():
+                self._check_loop(self._opened)
             self._closed = True
             if self._opened is None or self._opened.pid != os.getpid():
                 return

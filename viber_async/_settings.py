@@ -87,9 +87,11 @@ def credentials_of(environ: Mapping[str, str]) -> Credentials:
         return ApiKey(key)
     if client_id and secret and not key:
         return ClientCredentials(client_id, secret)
+    names = ("SENDPULSE_API_ID", "SENDPULSE_API_SECRET", "SENDPULSE_API_KEY")
+    present = [name for name in names if environ.get(name)]
     raise ConfigurationError(
-        "set SENDPULSE_API_ID and SENDPULSE_API_SECRET, or SENDPULSE_API_KEY, and not both: "
-        f"set are {[name for name in environ if name.startswith('SENDPULSE_API_')] or 'none of them'}"
+        "set SENDPULSE_API_ID and SENDPULSE_API_SECRET in the environment, or SENDPULSE_API_KEY alone; "
+        + (f"now there is only {present[0]}" if len(present) == 1 else f"now there are {', '.join(present) or 'none'}")
     )
 
 

@@ -211,19 +211,20 @@ TRANSLATED: Final[tuple[tuple[type[Exception], type[errors.TransportError], str]
 FOREIGN: Final[tuple[type[Exception], ...]] = tuple(foreign for foreign, _, _ in TRANSLATED)
 
 
-def translate(error: Exception, flight: Flight, *, what: str) -> errors.TransportError:
-    """Give our error for one that httpx raised; *what* names the request."""
+def translate(error: Exception, flight: Flight, *, what: str, host: str) -> errors.TransportError:
+    """Give our error for one that httpx raised; *what* names the request, *host* where it was meant to go."""
     ours, said = next((ours, said) for foreign, ours, said in TRANSLATED if isinstance(error, foreign))
     never = isinstance(error, NEVER_SENT)
     if never and (certificate := _certificate_error(error)) is not None:
         return errors.ConnectionFailedError(
-            f"{what}: the certificate of the other side does not fit: {certificate}. "
+            f"{what}: the certificate of {host} does not fit: {certificate}. "
             "Check the address and this machine's clock; a private authority belongs into transport=",
             permanent=True,
         )
     detail = safe_text(str(error), 200)
+    advice = f" to {host}; check base_url, the proxy and the network" if never else f" from {host}"
     return ours(
-        f"{what}: {said}" + (f" ({detail})" if detail else ""),
+        f"{what}: {said}" + (f" ({detail})" if detail else "") + advice,
         delivery=Delivery.NOT_SENT if never else flight.delivery,
     )
 

@@ -29,8 +29,8 @@ ViberError                          .delivery: what became of the request
     ├── SyncRefusedError
     └── SyncInterruptedError
 
-This file imports nothing of ours. An error carries data, so that nobody has to parse its text; every
-field has a default and lives in the instance's dict, which is what lets errors be pickled and copied.
+This file imports nothing of ours, but for type checkers. An error carries data, so that nobody has to parse its
+text; every field has a default and lives in the instance's dict, which is what lets errors be pickled and copied.
 Texts are made safe (phones masked, control characters escaped, length bounded) by whoever raises.
 """
 
@@ -41,6 +41,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from viber_async._sansio.blacklist import BlacklistAdded, BlacklistRemoved
+    from viber_async._sansio.outcome import CreateHandle
 
 
 class Delivery(enum.Enum):
@@ -59,7 +62,7 @@ class ViberError(Exception):
 
     delivery: Delivery
     """What became of the request."""
-    partial: object
+    partial: BlacklistAdded | BlacklistRemoved | None
     """What earlier requests of the same call had achieved before this one failed, as the call's own result
     type; None for calls of one request."""
 
@@ -200,9 +203,15 @@ class DeadlineExceededError(ViberError, TimeoutError):
 
 
 class OutcomeUnknownError(ViberError):
-    """A campaign may or may not have been created: do not simply send it again."""
+    """A campaign may or may not have been created: do not simply send it again.
 
-    def __init__(self, message: str = "", *, handle: object = None, delivery: Delivery = Delivery.UNKNOWN) -> None:
+    ``delivery`` is ANSWERED where the provider said something that is no clear yes or no, such as a 503. To find out,
+    walk ``campaigns.list()`` and look for ``handle.task_name``, or for its sender between the two moments.
+    """
+
+    def __init__(
+        self, message: str = "", *, handle: CreateHandle | None = None, delivery: Delivery = Delivery.UNKNOWN
+    ) -> None:
         super().__init__(message, delivery=delivery)
         self.handle = handle
         """What is needed to look for the campaign later, in any process; holds no phones."""

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from viber_async.sandbox import Fault
+from viber_async.sandbox import Fault, Sandbox
 
 BLACKLIST = "/v2/viber-service/phone-exception"
 PHONES = tuple(range(380931111111, 380931111116))
@@ -402,3 +402,9 @@ async def test_a_body_shorter_than_the_cut_is_whole(sandbox, either):
     sandbox.faults.add(Fault.truncate(10_000))
 
     assert len((await either.get("/viber/senders")).json()) == 2
+
+
+async def test_what_is_no_fault_is_refused_at_once() -> None:
+    """Not when a request comes."""
+    with pytest.raises(TypeError, match=r"Fault\.status"):
+        Sandbox().faults.add(503)  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ import asyncio
 import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -251,3 +253,12 @@ def test_a_listener_is_closed_when_it_cannot_be_bound():
         taken.listen()
         with pytest.raises(OSError, match="cannot serve"):
             listening("127.0.0.1", taken.getsockname()[1])
+
+
+def test_without_its_extra_the_sandbox_says_what_to_install() -> None:
+    """One sentence, and no module of somebody else's in it but the missing one."""
+    code = "import sys; sys.modules['starlette'] = None; import viber_async.sandbox"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "pip install 'viber-async[sandbox]'" in done.stderr

@@ -242,8 +242,8 @@ def test_the_sentence_of_the_provider_is_kept_safe_and_bounded(body, sentence):
         ),
         ({"a": []}, {"a": ()}),
         ({"a": 5, "b": None}, {"a": ("5",), "b": ("None",)}),
-        ({"a": {"b": PHONE}}, {"a": ("a dict",)}),
-        ({"a": [["x"]]}, {"a": ("a list",)}),
+        ({"a": {"b": PHONE}}, {"a": ("a dict of 1",)}),
+        ({"a": [["x"]]}, {"a": ("a list of 1",)}),
         ({PHONE: f"not {PHONE}"}, {"3809•••••111": ("not 3809•••••111",)}),
         ({"a\n": "b\n"}, {r"a\n": (r"b\n",)}),
         ({"x" * 61: "y" * 301}, {"x" * 60 + "…": ("y" * 300 + "…",)}),
@@ -275,7 +275,10 @@ def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
     [
         (
             answer(404, {"error_code": 602, "message": "no task"}),
-            "GET /viber/task was answered 404 (error_code 602): no task",
+            (
+                "GET /viber/task was answered 404 (error_code 602): no task. "
+                "To do: check the id; if every call ends like this, check base_url"
+            ),
         ),
         (answer(400), "GET /viber/task was answered 400"),
         (answer(418, b"<html>"), "GET /viber/task was answered 418"),
@@ -303,7 +306,7 @@ def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
         (
             answer(200, {"error_code": 707}),
             (
-                "GET /viber/task was answered 200 (error_code 707). "
+                "GET /viber/task was answered 200 (error_code 707), and says that it failed. "
                 "To do: top up the account or wait for the quota to renew"
             ),
         ),
@@ -327,7 +330,18 @@ def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
             + "…?",
         ),
         (answer(400, location="https://b.example"), "GET /viber/task was answered 400"),
-        (answer(299, {"result": False}), "GET /viber/task was answered 299"),
+        (answer(299, {"result": False}), "GET /viber/task was answered 299, and says that it failed"),
+        (
+            answer(300, {"result": False}),
+            "GET /viber/task was answered 300. Redirects are not followed; was base_url meant to be another address?",
+        ),
+        (
+            answer(429, retry_after="200"),
+            (
+                "GET /viber/task was answered 429. It asked to wait 200 s. To do: something "
+                "else is using this account's allowance; share one limit, or wait"
+            ),
+        ),
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else "",
 )
@@ -719,3 +733,21 @@ def test_the_error_carries_what_was_asked(given):
 def test_what_proves_that_nothing_was_created(error, certain):
     """A clear no, or a request that never left: also when what failed was the call for its token. Nothing else."""
     assert is_certain_refusal(error) is certain
+
+
+def test_a_create_that_may_have_been_carried_out_is_not_advised_to_be_tried_again():
+    """The last words that a person on call reads must not cost money."""
+    asked = call(Kind.CREATE, method="POST", path="/viber")
+    with pytest.raises(errors.ServerError) as caught:
+        answers.read(asked, answer(503), converter=CONVERTER, now=NOW)
+
+    assert str(caught.value) == "POST /viber was answered 503"
+
+
+def test_a_token_call_that_finds_nothing_went_to_the_wrong_address():
+    """Nothing of the account's is missing, so it is not a NotFoundError that a caller may be waiting for."""
+    with pytest.raises(errors.ApiError) as caught:
+        answers.read(TOKEN_CALL, answer(404), converter=CONVERTER, now=NOW)
+
+    assert type(caught.value) is errors.ApiError
+    assert str(caught.value).endswith("404. To do: check base_url")

@@ -440,3 +440,17 @@ async def test_statistics_add_up() -> None:
     assert (figures.calls, figures.requests, figures.repeats, figures.refreshes) == (2, 3, 1, 1)
     assert figures.rate.granted == 3
     assert repr(session).startswith("<ViberSession closed")
+
+
+def test_closing_in_another_loop_is_refused_by_name_too() -> None:
+    """Its connections can only be closed where they were opened."""
+    session, _ = session_over(SENDERS)
+
+    async def use() -> None:
+        await session.senders.list()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        first.run(use())
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second, pytest.raises(SessionLoopError, match="close it"):
+            second.run(session.aclose())
+        first.run(session.aclose())

@@ -257,10 +257,11 @@ def test_a_foreign_error_gets_the_name_of_what_happened(
     foreign: Exception, ours: type[errors.TransportError], delivery: Delivery
 ) -> None:
     """The first row of the table that fits, and only what never left is called not sent."""
-    error = translate(foreign, LEFT, what="GET /x")
+    error = translate(foreign, LEFT, what="GET /x", host="https://host")
 
     assert (type(error), error.delivery) == (ours, delivery)
     assert str(error).startswith("GET /x: ")
+    assert "https://host" in str(error)
     assert isinstance(foreign, NEVER_SENT) is (delivery is Delivery.NOT_SENT)
 
 
@@ -270,7 +271,7 @@ def test_a_certificate_that_does_not_fit_is_final_and_named() -> None:
     refused.verify_message = "Hostname mismatch"
     foreign = httpx.ConnectError("x")
     foreign.__cause__ = refused
-    error = translate(foreign, Flight(), what="GET /x")
+    error = translate(foreign, Flight(), what="GET /x", host="https://host")
 
     assert isinstance(error, ConnectionFailedError)
     assert error.permanent

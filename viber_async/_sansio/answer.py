@@ -70,9 +70,14 @@ BY_STATUS: Final[dict[int, type[errors.ApiError]]] = {
     422: errors.BadRequestError,
     429: errors.RateLimitError,
 }
+TOKEN_BY_STATUS: Final[dict[int, type[errors.ApiError]]] = {
+    400: errors.AuthenticationError,  # OAuth answers a wrong secret with 400 or 401 {"error": "invalid_client"}
+    404: errors.ApiError,  # nothing of the account's is missing: the address is wrong
+}
 ADVICE: Final[dict[type[errors.ApiError], str]] = {
     errors.AuthenticationError: "check the credentials and that they have not been revoked",
     errors.PermissionDeniedError: "check the account's plan, role, state and list of allowed addresses",
+    errors.NotFoundError: "check the id; if every call ends like this, check base_url",
     errors.RateLimitError: "something else is using this account's allowance; share one limit, or wait",
     errors.QuotaError: "top up the account or wait for the quota to renew",
     errors.ServerError: "the provider failed; try later",
@@ -210,18 +215,19 @@ def _some(value: object) -> list[object]:
 
 
 def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float | None) -> errors.ApiError:
-    kind, say = _kind(answer.status, envelope.code), _sayer(call, answer)
-    if call.kind is Kind.TOKEN and answer.status == 400 and kind is errors.BadRequestError:
-        kind = errors.AuthenticationError  # OAuth answers a wrong secret with 400 or 401 {"error": "invalid_client"}
+    kind, say = _kind(call, answer.status, envelope.code), _sayer(call, answer)
     code = "" if envelope.code is None else f" (error_code {envelope.code})"
     said = envelope.sentence or "; ".join(f"{k}: {', '.join(v)}" for k, v in envelope.fields.items())
     parts = [
         f"{call.method} {call.path} was answered {answer.status}{code}",
+        ", and says that it failed" if answer.status < 300 and not said else "",
         f": {safe_text(said, SHORT)}" if said else "",
         f". Redirects are not followed; was base_url meant to be {_target(answer, say)}?"
         if _is_redirect(answer)
         else "",
-        f". To do: {ADVICE[kind]}" if kind in ADVICE else "",
+        f". It asked to wait {asked:g} s" if asked else "",
+        f". To do: {ADVICE[kind]}" if kind in ADVICE and not _is_left_open(call, kind) else "",
+        ". To do: check base_url" if call.kind is Kind.TOKEN and answer.status == 404 else "",
     ]
     return kind(
         "".join(parts),
@@ -233,12 +239,19 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
     )
 
 
-def _kind(status: int, code: int | None) -> type[errors.ApiError]:
+def _kind(call: Call[T], status: int, code: int | None) -> type[errors.ApiError]:
     if code in BY_CODE:
         return BY_CODE[code]
+    if call.kind is Kind.TOKEN and status in TOKEN_BY_STATUS:
+        return TOKEN_BY_STATUS[status]
     if status >= 500:
         return errors.ServerError
     return BY_STATUS.get(status, errors.ApiError)
+
+
+def _is_left_open(call: Call[T], kind: type[errors.ApiError]) -> bool:
+    """A campaign that may have been created must not be followed by the advice to try again."""
+    return call.kind is Kind.CREATE and kind is errors.ServerError
 
 
 def _is_redirect(answer: Answer) -> bool:

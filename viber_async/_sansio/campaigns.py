@@ -151,7 +151,23 @@ class CampaignDraft:
     """A campaign to be created, in the provider's own words, valid from the moment it is made.
 
     Contents are text (promo or system), text and button (promo), text, button and image (promo), or an image
-    alone (promo). Recipients are 1 to 1000 different phones, or the id of one mailing list.
+    alone (promo).
+
+    Args:
+        sender_id: a verified sender of the account.
+        message_live_time: how long Viber tries to deliver: 60 to 86400 seconds, or a timedelta of whole seconds.
+        task_name: what the campaign is called and can be found by, at most 255 characters; None lets the provider
+            invent one.
+        message: the text, at most 1000 characters; None for an image alone.
+        message_type: PROMO, or SYSTEM for text that equals an approved template.
+        send_date: "now", or a datetime of whole seconds: naive, as the account's own clock shows it, where the session
+            has no ``time_zone``; aware where it has one.
+        recipients: 1 to 1000 different phones, strings in any usual spelling or ints.
+        address_book: the id of a mailing list, in place of recipients.
+        stretch_time: over how many hours the campaign is spread, 0 to 5.
+        button: a text and an https link.
+        image: an https link.
+        resend_sms: the SMS for whom Viber does not reach.
 
     Raises:
         ValidationError: a value breaks a rule; ``field`` says which.

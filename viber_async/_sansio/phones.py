@@ -38,6 +38,9 @@ _SPELLING: Final = (
     "brackets around digits may stand with them"
 )
 _TYPE: Final = "a phone is a string or an int"
+_FLOAT: Final = "a phone is a string or an int, and a float has lost how it was written: read the column as text"
+_EDGES: Final = "line breaks, tabs and marks around it are not part of a phone: strip() what comes out of a file"
+_EMPTY: Final = "a phone has digits, and this has none"
 _TRUNK: Final = "leave the trunk zero (0) out: write +44 20 7946 0958 for +44 (0)20 7946 0958"
 _DECIMAL: Final = "this is a decimal number, not a phone: read the column as text or as whole numbers"
 _ZERO: Final = "a phone starts with its country code, not with 0: write 380931111111 for 0931111111"
@@ -63,6 +66,8 @@ def phone(value: object, field: str = "phone") -> str:
             return _from_int(value, field)
         case str():
             return _from_text(str.__str__(value), field)
+        case float():
+            raise refused(field, value, _FLOAT)
         case _:
             raise refused(field, value, _TYPE)
 
@@ -87,6 +92,10 @@ def _from_text(text: str, field: str) -> str:
 
 
 def _broken_spelling(text: str, bare: str) -> str | None:
+    if not any(c.isdigit() for c in bare):
+        return _EMPTY
+    if bare != bare.strip("\t\r\n\v\f\ufeff"):
+        return _EDGES
     if not _WRITTEN.fullmatch(bare) or text[0] not in "+(0123456789":
         return _SPELLING  # the second half: "-380931111111" is a negative number
     if "(0)" in bare:

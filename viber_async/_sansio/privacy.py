@@ -7,6 +7,7 @@ wrote passes through here. Nothing here is used on data: results carry phones wh
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -62,6 +63,8 @@ def shown(value: object, limit: int = 60) -> str:
             return safe_text(repr(value[: 2 * limit]), limit)
         case None | int() | float() | Decimal() | date():
             return safe_text(repr(value), limit)
+        case Sized():
+            return f"a {type(value).__name__} of {len(value)}"
         case _:
             return f"a {type(value).__name__}"
 

@@ -3,6 +3,15 @@
 It knows the provider's documentation and nothing of the client: neither imports the other.
 """
 
+try:
+    import starlette  # noqa: F401 - asked for here so that the error says what to install
+    import uvicorn  # noqa: F401
+except ModuleNotFoundError as _missing:  # pragma: no cover - tested in a process that lacks them
+    raise ModuleNotFoundError(
+        f"the sandbox needs {_missing.name}, which is not installed: pip install 'viber-async[sandbox]'",
+        name=_missing.name,
+    ) from None
+
 from viber_async.sandbox._account import (
     SandboxCampaign,
     SandboxCredentials,

@@ -280,6 +280,8 @@ class SandboxFaults:
         ("POST /viber"), and takes ``*`` for any characters; None is every request. It strikes *times* times
         (None: without end) after letting *skip* requests pass, or for *seconds* of the sandbox's clock.
         """
+        if not isinstance(fault, Fault):
+            raise TypeError(f"give a Fault, such as Fault.status(503); got {fault!r}")
         self._check(on)
         until = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
         plan = SandboxPlan(fault, on=on, skip=skip, left=None if until else times, until=until)
