@@ -130,9 +130,9 @@ class RowStream(Generic[Row]):
 
     def _start(self) -> _Pump:
         opened = self._source.open()
-        self._pump = pump = _Pump(opened.exchange, Journey(self._call, self._options), opened.bearer)
-        task = pump.start(self._source.tasks)
-        weakref.finalize(self, _drop, asyncio.get_running_loop(), task).atexit = False
+        journey = Journey(self._call, self._options)
+        self._pump = pump = _Pump(opened.exchange, journey, opened.bearer, self._source.tasks)
+        weakref.finalize(self, _drop, asyncio.get_running_loop(), pump.task).atexit = False
         return pump
 
     def _take(self, pump: _Pump, piece: bytes | BaseException | None) -> None:
@@ -160,27 +160,21 @@ def _drop(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
 
 
 class _Pump:
-    """Reads one answer in a task of the session's, no further ahead than a few pieces.
+    """Reads one answer in a task of the session's, from the start, no further ahead than a few pieces.
 
     The deadline counts the time spent waiting for the network; it stands still while the reader is slow.
     """
 
-    def __init__(self, exchange: Exchange, journey: Journey, bearer: Bearer) -> None:
+    def __init__(self, exchange: Exchange, journey: Journey, bearer: Bearer, tasks: TaskOwner) -> None:
         self._exchange = exchange
         self._journey = journey
-        self._bearer = bearer
         self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(PIECES_AHEAD)
-        self._task: asyncio.Task[None] | None = None
         self.answer = Answer(status=0, headers={}, body=b"")
         """The head of the answer and the beginning of its body, as evidence; of what was handed out."""
-
-    def start(self, tasks: TaskOwner) -> asyncio.Task[None]:
-        """Begin to read."""
-        attempts = partial(self._exchange.until_accepted, self._journey, self._bearer, self._attempt)
-        self._task = tasks.start(self._exchange.under_deadline(self._journey, attempts))
-        self._task.add_done_callback(self._ended)
-        return self._task
+        attempts = partial(exchange.until_accepted, journey, bearer, self._attempt)
+        self.task = tasks.start(exchange.under_deadline(journey, attempts))
+        self.task.add_done_callback(self._ended)
 
     async def next(self) -> bytes | BaseException | None:
         """Give the next piece of the body, what ended it, or None at its end."""
@@ -191,14 +185,12 @@ class _Pump:
 
     def stop(self) -> None:
         """Read no further."""
-        if self._task is not None:
-            self._task.cancel()
+        self.task.cancel()
 
     async def aclose(self) -> None:
         """Read no further, and wait until the connection is free."""
         self.stop()
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        await asyncio.wait([self.task])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Put the ending behind the last piece; it is here even if the task never ran."""

@@ -286,6 +286,20 @@ def test_a_session_of_a_parent_process_is_refused_in_the_child() -> None:
     assert asyncio.run(main()) == (0, 1)
 
 
+@in_virtual_time
+async def test_a_session_tells_a_fork_by_the_number_of_its_process() -> None:
+    """As above, seen from inside one process."""
+    session, provider = session_over(SENDERS)
+    await session.senders.list()
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(SessionLoopError, match="after the fork"):
+            await session.senders.list()
+    await session.aclose()
+
+    assert provider.closed == 1
+
+
 async def _in_the_child(session: ViberSession, provider: Provider) -> int:
     try:
         await session.senders.list()

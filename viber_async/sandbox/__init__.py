@@ -3,9 +3,11 @@
 It knows the provider's documentation and nothing of the client: neither imports the other.
 """
 
+from importlib import import_module
+
 try:
-    import starlette  # noqa: F401 - asked for here so that the error says what to install
-    import uvicorn  # noqa: F401
+    for _name in ("starlette", "uvicorn"):
+        import_module(_name)
 except ModuleNotFoundError as _missing:  # pragma: no cover - tested in a process that lacks them
     raise ModuleNotFoundError(
         f"the sandbox needs {_missing.name}, which is not installed: pip install 'viber-async[sandbox]'",
