@@ -14,9 +14,19 @@ import random
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from viber_async._sansio.tokens import BETWEEN_TRIES, LONGEST_LIFETIME, REFUSED_FOR, StoredToken, Token, in_use
+from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.tokens import (
+    BETWEEN_TRIES,
+    LONGEST_LIFETIME,
+    REFUSED_FOR,
+    StoredToken,
+    Token,
+    flaw_of,
+    in_use,
+    is_newer,
+)
 from viber_async._tasks import beside
-from viber_async.errors import AuthenticationError, Delivery, ViberError
+from viber_async.errors import AuthenticationError, Delivery, TransportError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,8 +105,9 @@ class TokenRefresher:
         self._tasks = tasks
         self._token: Token | None = None
         self._stale: str | None = None
-        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[Token] | None = None
         self._next_try = -math.inf
+        self._rejected_at = -math.inf
         self._refusal: AuthenticationError | None = None
         self.refreshes = 0
 
@@ -119,58 +130,109 @@ class TokenRefresher:
     async def _fresh(self, now: float) -> Token:
         if self._refusal is not None and now < self._next_try:
             raise _for_another(self._refusal)
-        while True:
-            try:
-                await beside(self._start())
-            except ViberError as error:
-                raise _for_another(error) from error.__cause__
-            if self._token is not None:  # it may have been rejected again in the meantime
-                return self._token
+        try:
+            return await beside(self._start())
+        except ViberError as error:
+            raise _for_another(error) from error.__cause__
 
     def reject(self, token: Token) -> bool:
-        """Forget *token* if it is still the one in use: a late refusal of an older one changes nothing."""
-        if self._token is not None and self._token.value == token.value:
-            self._stale = token.value
-            self._token = None
+        """Forget *token* if it is still the one in use: a late refusal of an older one changes nothing.
+
+        If the one before it was refused only just now, another one would not help: it stays in use, and none is
+        asked for before `REFUSED_FOR` has passed.
+        """
+        if self._token is None or self._token.value != token.value:
+            return True
+        now = asyncio.get_running_loop().time()
+        if now < self._rejected_at + REFUSED_FOR:
+            return False
+        self._rejected_at = now
+        self._stale = token.value
+        self._token = None
         return True
 
-    def _start(self) -> asyncio.Task[None]:
-        if self._refreshing is None:
-            self._refreshing = self._tasks.start(self._refresh())
-        return self._refreshing
+    def _start(self) -> asyncio.Task[Token]:
+        if self._refreshing is not None:
+            return self._refreshing
+        task = self._tasks.start(self._refresh())
+        if not task.done():  # where tasks are eager, it may have run to its end already
+            self._refreshing = task
+        return task
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> Token:
         clock = asyncio.get_running_loop().time
-        asked = clock()
+        before = self._token
         try:
-            value, lifetime = await self._obtain()
-        except ViberError as error:
+            self._token = token = await self._obtain()
+        except Exception as error:
             self._refusal = error if isinstance(error, AuthenticationError) else None
             self._next_try = clock() + (BETWEEN_TRIES if self._token is not None else REFUSED_FOR)
-            logger.warning("no new token: %s", error)
+            logger.warning("no new token: %s", error if isinstance(error, ViberError) else _kind(error))
             raise
         else:
-            self._token = in_use(value, lifetime, now=asked, chance=random.random())  # noqa: S311 - jitter
             self._refusal = None
-            self._next_try = -math.inf
+            self._next_try = clock() + BETWEEN_TRIES if token is before else -math.inf
+            return token
         finally:
             self._refreshing = None
 
-    async def _obtain(self) -> tuple[str, float]:
-        """Give a token's value and the seconds it has left, by the wall clock only if somebody else fetched it."""
-        fetched: dict[str, int] = {}
+    async def _obtain(self) -> Token:
+        """Give a good token: a newer one, or the one that serves if there is none newer yet."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        stale = self._stale if self._token is None else self._token.value
+        granted: dict[str, float] = {}
 
         async def fetch() -> StoredToken:
             grant = await self._grant()
             self.refreshes += 1
-            fetched[grant.value] = grant.lifetime
+            granted[grant.value] = grant.lifetime
             return StoredToken(value=grant.value, expires_at=time.time() + grant.lifetime)
 
-        stored = await self._store.obtain(self._account, stale=self._stale, fetch=fetch)
-        if stored.value not in fetched and stored.expires_at <= time.time():  # a store that keeps dead tokens
-            stored = await fetch()
-        left = fetched.get(stored.value, stored.expires_at - time.time())
-        return stored.value, min(left, LONGEST_LIFETIME)
+        value, left = await self._kept(stale, fetch, granted)
+        serving = self._token if self._token is not None and clock() < self._token.over_at else None
+        if value not in granted and (left <= 0 or (serving is None and value == stale)):
+            value = next(reversed(granted), "") or (await fetch()).value
+        left = min(granted.get(value, left), LONGEST_LIFETIME)
+        token = in_use(value, left, now=asked, chance=random.random())  # noqa: S311 - jitter
+        return token if serving is None or is_newer(token, serving, fetched=value in granted) else serving
+
+    async def _kept(
+        self, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]], granted: dict[str, float]
+    ) -> tuple[str, float]:
+        """Give what the store gives, by the wall clock; no seconds left if it is not usable.
+
+        A store that fails after a token was granted does not take it from us; one that fails before is an error,
+        because whoever shares it may count on its lock.
+        """
+        failed: list[BaseException] = []
+
+        async def watched() -> StoredToken:
+            try:
+                return await fetch()
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        try:
+            stored = await self._store.obtain(self._account, stale=stale, fetch=watched)
+        except Exception as error:
+            if error in failed:
+                raise
+            if not granted:
+                raise TransportError(f"the token store failed: {_kind(error)}", delivery=Delivery.NOT_SENT) from error
+            logger.warning("the token store failed to keep a token: %s", _kind(error))
+            return "", 0
+        now = time.time()
+        if (flaw := flaw_of(stored, now=now)) is not None:
+            logger.warning("the token store gave %s: it is not used", flaw)
+            return "", 0
+        return stored.value, stored.expires_at - now
+
+
+def _kind(error: Exception) -> str:
+    """Give what can be said of somebody else's error: its text may hold a token."""
+    return safe_text(type(error).__name__, 60)
 
 
 def _for_another(error: ViberError) -> ViberError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from tests.shell.clock import in_virtual_time
-from viber_async import AuthenticationError, Delivery, ServerError, StoredToken
+from viber_async import AuthenticationError, Delivery, ServerError, StoredToken, TransportError
 from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
 from viber_async._sansio.tokens import ApiKey, Grant, Token
 from viber_async._tasks import TaskOwner
@@ -213,3 +215,240 @@ async def test_an_api_key_is_always_the_same_and_final() -> None:
     token = await bearer.token()
 
     assert (token.value, bearer.reject(token), bearer.refreshes) == ("key", False, 0)
+
+
+class Broken:
+    """A store whose disk is gone; as long as *works* is left, it still fetches."""
+
+    def __init__(self, works: int = 0, error: Exception | None = None) -> None:
+        self.works = works
+        self.error = error or OSError("cannot write token-1")
+        self.asked = 0
+
+    async def obtain(
+        self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
+    ) -> StoredToken:
+        self.asked += 1
+        if self.asked > self.works:
+            raise self.error
+        return await fetch()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("token-1"), TimeoutError(), ValueError("x"), type("T" * 500, (Exception,), {})()]
+)
+@in_virtual_time
+async def test_a_store_that_fails_is_an_error_with_a_name(error: Exception) -> None:
+    """It says of which kind, keeps the cause, shows nothing of its text, and nothing was sent."""
+    with pytest.raises(TransportError, match="the token store failed") as caught:
+        await refresher(Grants(), Broken(error=error)).token()
+
+    assert (caught.value.delivery, caught.value.__cause__) == (Delivery.NOT_SENT, error)
+    assert type(error).__name__[:50] in str(caught.value)
+    assert "token-1" not in str(caught.value)
+    assert len(str(caught.value)) < 100
+
+
+@in_virtual_time
+async def test_a_store_that_fails_early_is_asked_again_half_a_minute_later(caplog: pytest.LogCaptureFixture) -> None:
+    """The old token serves, and the log says once what kind of failure it was."""
+    store = Broken(works=1)
+    bearer = refresher(Grants(), store)
+    await bearer.token()
+    await asyncio.sleep(3600 - 200)
+    for _ in range(35):
+        assert (await bearer.token()).value == "token-1"
+        await asyncio.sleep(1)
+
+    assert store.asked == 3
+    assert caplog.text.count("OSError") == 2
+    assert "token-1" not in caplog.text
+
+
+@in_virtual_time
+async def test_any_failure_of_an_early_refresh_is_tried_again_half_a_minute_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also one that is none of ours, such as a middleware's: only its kind is logged."""
+    grants = Grants(Grant("token-1", lifetime=3600), *[KeyError("secret")] * 5)
+    bearer = refresher(grants)
+    await bearer.token()
+    await asyncio.sleep(3600 - 200)
+    for _ in range(35):
+        assert (await bearer.token()).value == "token-1"
+        await asyncio.sleep(1)
+
+    assert len(grants.calls) == 3
+    assert "KeyError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@in_virtual_time
+async def test_an_error_of_the_token_call_is_not_blamed_on_the_store() -> None:
+    """It comes out as it is, through whatever store."""
+    with pytest.raises(KeyError, match="middleware"):
+        await refresher(Grants(KeyError("middleware")), Shelf(None)).token()
+
+
+@in_virtual_time
+async def test_a_token_that_a_store_failed_to_keep_is_used() -> None:
+    """It was given, and asking for one with every call could get the account blocked."""
+
+    class Full:
+        async def obtain(
+            self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
+        ) -> StoredToken:
+            await fetch()
+            raise OSError("disk full")
+
+    grants = Grants()
+    bearer = refresher(grants, Full())
+
+    assert [(await bearer.token()).value for _ in range(3)] == ["token-1"] * 3
+    assert len(grants.calls) == 1
+
+
+SOON = 1000.0
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        None,
+        "token",
+        ("kept", time.time() + SOON),
+        *(
+            StoredToken(value=value, expires_at=time.time() + SOON)  # type: ignore[arg-type]
+            for value in ("kept\r\nX-Evil: 1", "kept\n", "ключ", "", None, 5, b"kept", ["kept"], "kept" * 2000)
+        ),
+        *(
+            StoredToken(value="kept", expires_at=end)  # type: ignore[arg-type]
+            for end in (float("nan"), float("inf"), -float("inf"), True, None, "soon", 10**400, time.time() * 1000, -1)
+        ),
+    ],
+    ids=lambda junk: repr(junk)[:60],
+)
+@in_virtual_time
+async def test_junk_from_a_store_is_no_token(junk: object, caplog: pytest.LogCaptureFixture) -> None:
+    """A fresh one is fetched, and the log says what is wrong without showing it."""
+    grants = Grants()
+
+    assert (await refresher(grants, Giving(junk)).token()).value == "token-1"
+    assert "the token store gave" in caplog.text
+    assert "kept" not in caplog.text
+    assert len(grants.calls) == 1
+
+
+class Giving:
+    """A store that gives one thing for ever, whatever it is told; or another one after having fetched."""
+
+    def __init__(self, given: object, *, fetches: bool = False) -> None:
+        self.given = given
+        self.fetches = fetches
+
+    async def obtain(self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]) -> object:
+        if self.fetches:
+            await fetch()
+        return self.given
+
+
+@in_virtual_time
+async def test_junk_in_place_of_a_fetched_token_costs_no_second_one() -> None:
+    """What the provider gave is used."""
+    grants = Grants()
+
+    assert (await refresher(grants, Giving("junk", fetches=True)).token()).value == "token-1"
+    assert len(grants.calls) == 1
+
+
+@in_virtual_time
+async def test_a_shared_store_is_asked_early_for_another_token_than_the_one_in_use() -> None:
+    """Otherwise it would give the old one again, with smaller margins each time."""
+    grants, shelf = Grants(), Shelf(None)
+    bearer = refresher(grants, shelf)
+    await bearer.token()
+    await asyncio.sleep(3600 - 200)
+    await bearer.token()
+    await asyncio.sleep(2)
+
+    assert shelf.asked == [("a", None), ("a", "token-1")]
+    assert (await bearer.token()).value == "token-2"
+
+
+@in_virtual_time
+async def test_the_same_token_again_is_no_newer_one() -> None:
+    """Its margins stay as they were, it serves to its end, and the store is asked every half a minute."""
+    store = Giving(StoredToken(value="kept", expires_at=time.time() + 1000))
+    grants = Grants()
+    bearer = refresher(grants, store)
+    first = await bearer.token()
+    await asyncio.sleep(900)
+    again = [await bearer.token() for _ in range(10)]
+    await asyncio.sleep(0)
+
+    assert all(token is first for token in again)
+    assert await bearer.token() is first
+    assert bearer._next_try > asyncio.get_running_loop().time()
+    await asyncio.sleep(100)
+    assert (await bearer.token()).value == "token-1"
+
+
+@in_virtual_time
+async def test_endless_refusals_cost_one_token_call_every_five_seconds() -> None:
+    """A new token that is refused like the old one stays in use: asking too often can get an account blocked."""
+    grants = Grants()
+    bearer = refresher(grants)
+    said = [bearer.reject(await bearer.token()) for _ in range(10)]
+    early = len(grants.calls)
+    await asyncio.sleep(5)
+    said.append(bearer.reject(await bearer.token()))
+    await bearer.token()
+
+    assert said == [True] + [False] * 9 + [True]
+    assert (early, len(grants.calls)) == (2, 3)
+
+
+class EagerTasks(TaskOwner):
+    """Starts as a loop with eager tasks does: what never waits is over before it is handed back."""
+
+    started = 0
+
+    def start(self, work: Any) -> Any:
+        self.started += 1
+        done = asyncio.get_running_loop().create_future()
+        try:
+            work.send(None)
+        except StopIteration as stop:
+            done.set_result(stop.value)
+        return done
+
+
+@in_virtual_time
+async def test_a_refresh_that_never_waits_is_over_when_it_was_started() -> None:
+    """Eager tasks (Python 3.12): it is not kept as one under way, and the next one can begin."""
+    count = iter(range(1, 10))
+
+    async def grant() -> Grant:
+        return Grant(f"token-{next(count)}", lifetime=3600)
+
+    tasks = EagerTasks()
+    bearer = TokenRefresher(grant, account="a", store=MemoryTokenStore(), tasks=tasks)
+    first = await bearer.token()
+    bearer.reject(first)
+
+    assert bearer._refreshing is None
+    assert (await bearer.token()).value == "token-2"
+    assert tasks.started == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+@in_virtual_time
+async def test_tokens_are_refreshed_in_a_loop_with_eager_tasks() -> None:
+    """Whether the refresh waits or not."""
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
+    bearer = refresher(Grants())
+    old = await bearer.token()
+    bearer.reject(old)
+
+    assert (await bearer.token()).value == "token-2"

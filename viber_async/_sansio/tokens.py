@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from attrs import Attribute, field, frozen
 
@@ -36,9 +36,13 @@ LONGEST_TOKEN: Final = 4096
 _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]+")
 
 
+def _is_header_safe(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= LONGEST_TOKEN and _VISIBLE_ASCII.fullmatch(value) is not None
+
+
 def _header_safe(instance: object, attribute: Attribute[str], value: object) -> None:
     """The rule for every part of a credential; its value is never shown."""
-    if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TOKEN:
+    if not _is_header_safe(value):
         raise ConfigurationError(
             f"{type(instance).__name__}: {attribute.name} must be a string of 1 to {LONGEST_TOKEN} visible ASCII "
             "characters, without spaces or line breaks; check how it was read from its file or variable"
@@ -97,6 +101,32 @@ def in_use(value: str, lifetime: float, *, now: float, chance: float) -> Token:
     return Token(value=value, refresh_at=now + lifetime - advisory, over_at=now + lifetime - mandatory)
 
 
+def is_newer(token: Token, serving: Token, *, fetched: bool) -> bool:
+    """Tell whether to change from the token that is *serving* to *token*, which was *fetched* or kept by somebody.
+
+    The same one, found again with fewer seconds left, would shrink its own margins with every turn.
+    """
+    if token.value == serving.value:
+        return fetched and token.over_at > serving.over_at + MANDATORY
+    return fetched or token.over_at > serving.over_at
+
+
+def flaw_of(stored: object, *, now: float) -> str | None:
+    """Give why what a store gave is no token, in words without its value; *now* is the wall clock's."""
+    if not isinstance(stored, StoredToken):
+        return "something that is no StoredToken"
+    if not _is_header_safe(stored.value):
+        return "a token that no header can carry"
+    return None if _is_believable(stored.expires_at, now) else "a token without a believable end"
+
+
+def _is_believable(moment: object, now: float) -> bool:
+    """Tell whether *moment* can be the end of a token (NaN is none, and no token lives for years)."""
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        return False
+    return 0 <= moment <= now + 2 * LONGEST_LIFETIME
+
+
 def account_of(credentials: ClientCredentials, base_url: str) -> str:
     """Give a name for the account that says nothing about it, to keep its token apart from others'."""
     text = f"viber_async token\n{base_url}\n{credentials.client_id}"
@@ -129,7 +159,7 @@ def read_grant(_converter: Converter, answer: object) -> Grant:
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "bearer"):
         raise Unreadable("token_type", "only Bearer tokens can be used")
     value = said.get("access_token")
-    if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TOKEN:
+    if not _is_header_safe(value):
         raise Unreadable("access_token", f"not 1 to {LONGEST_TOKEN} visible ASCII characters")
     return Grant(value, lifetime=_lifetime(said.get("expires_in")))
 
