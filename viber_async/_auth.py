@@ -47,6 +47,10 @@ class Bearer(Protocol):
         """Give a token that is good now."""
         ...
 
+    def current(self) -> Token | None:
+        """Give the token in use, if there is one, without asking for any."""
+        ...
+
     def reject(self, token: Token) -> bool:
         """Note that the provider refused *token*; tell whether another one can be had."""
         ...
@@ -85,6 +89,10 @@ class StaticKey:
         self._token = Token(value=key.key)
 
     async def token(self) -> Token:
+        """Give the key."""
+        return self._token
+
+    def current(self) -> Token | None:
         """Give the key."""
         return self._token
 
@@ -134,6 +142,10 @@ class TokenRefresher:
             return await beside(self._start())
         except ViberError as error:
             raise _for_another(error) from error.__cause__
+
+    def current(self) -> Token | None:
+        """Give the token in use, if there is one, without asking for any."""
+        return self._token
 
     def reject(self, token: Token) -> bool:
         """Forget *token* if it is still the one in use: a late refusal of an older one changes nothing.

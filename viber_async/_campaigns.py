@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, overload
 
 from viber_async._defaults import PAGE_ROWS
+from viber_async._exchange import without_frames
 from viber_async._pages import Pages
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.answer import is_certain_refusal
@@ -13,7 +14,7 @@ from viber_async._sansio.campaigns import CampaignDraft
 from viber_async._sansio.outcome import handle_of
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.recipient_stream import RecipientStream
-from viber_async.errors import Delivery, OutcomeUnknownError, ViberError
+from viber_async.errors import Delivery, OutcomeUnknownError, ValidationError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +93,12 @@ class Campaigns:
             OutcomeUnknownError: everything else. It may have been created: do not simply send it again.
 
         """
-        draft = _the_draft(draft, fields)
+        try:
+            draft = _the_draft(draft, fields)
+        except ValidationError as error:
+            raise without_frames(error) from None  # the frames below hold every phone
+        finally:
+            fields.clear()
         began = datetime.now(UTC)
         call = calls.create_campaign(draft, now=began, time_zone=self._caller.time_zone)
         try:

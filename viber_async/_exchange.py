@@ -9,33 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import httpx
-from attrs import define, field, frozen
+from attrs import define, frozen
 
-from viber_async._defaults import CREATE_DEADLINE, DEADLINE, DEFAULT, Timeout, Unset
+from viber_async._flight import Flight
+from viber_async._journey import Journey, Options
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
-from viber_async._sansio.call import Call, Kind
-from viber_async._sansio.privacy import safe_text
-from viber_async._sansio.retry import Failure, RepeatBudget, RetryPolicy, decide, failure
+from viber_async._sansio.privacy import safe_text, without
+from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
-from viber_async._transport import FLIGHT, FOREIGN, Flight, translate
+from viber_async._transport import FLIGHT, translate
 from viber_async.errors import (
     AuthenticationError,
-    DeadlineExceededError,
     Delivery,
     ProtocolError,
     RateLimitError,
     SessionClosedError,
+    UsageError,
+    ValidationError,
     ViberError,
 )
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from viber_async._auth import Bearer
     from viber_async._limiter import RateLimiter
-    from viber_async._sansio.rate import Lane
+    from viber_async._sansio.call import Call
     from viber_async._sansio.tokens import Token
     from viber_async._tasks import TaskOwner
 
@@ -55,32 +56,13 @@ R = TypeVar("R")
 
 logger: Final = logging.getLogger("viber_async")
 
-OneAttempt = Callable[["Journey", "Token | None"], Awaitable[R]]
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,4000}[\x21-\x7e])?")
+
+OneAttempt = Callable[["Journey"], Awaitable[R]]
 """Sends once, and raises if the answer says no."""
 Last = Callable[["Journey", httpx.Request], Awaitable[Answer]]
 """What stands behind the user's middleware: sends the request."""
-
-
-@frozen(kw_only=True)
-class Options:
-    """What may differ from call to call."""
-
-    timeout: Timeout
-    deadline: float | Unset | None
-    retries: RetryPolicy
-    lane: Lane = "interactive"
-
-    def deadline_of(self, kind: Kind) -> float | None:
-        """Give the seconds that a whole call of *kind* may take."""
-        if self.deadline is not DEFAULT:
-            return self.deadline
-        return CREATE_DEADLINE if kind is Kind.CREATE else DEADLINE
-
-    def timeouts_of(self, kind: Kind) -> dict[str, float]:
-        """Give the timeouts of one attempt as httpx's extension wants them."""
-        limits = self.timeout
-        read = limits.create_read if kind is Kind.CREATE else limits.read
-        return {"connect": limits.connect, "write": limits.write, "read": read, "pool": limits.pool}
 
 
 @define(kw_only=True)
@@ -92,52 +74,6 @@ class Counters:
     repeats: int = 0
     throttled: int = 0
     in_flight: int = 0
-
-
-@define(eq=False)
-class Journey:
-    """One logical call under way: its attempts, and what is known of them together."""
-
-    call: Call[object] = field(repr=lambda call: f"{call.method} {call.path}")
-    options: Options
-    scope: asyncio.Timeout = field(factory=lambda: asyncio.timeout(None), repr=False)
-    """What ends it at its deadline."""
-    attempts: int = 0
-    waited: float = 0.0
-    flight: Flight = field(factory=Flight)
-    unsure: bool = False
-    """An earlier attempt may have been processed, so that a repetition may have found its work done."""
-    abandoned: bool = False
-    """Its caller was cancelled: what is under way is read to its end, and nothing more is started."""
-    committed: bool = False
-    """A part of its answer was handed out already, so that it cannot start again."""
-
-    @property
-    def delivery(self) -> Delivery:
-        """Give what is known of all attempts together."""
-        return Delivery.UNKNOWN if self.unsure else self.flight.delivery
-
-    @property
-    def what(self) -> str:
-        return f"{self.call.method} {self.call.path}"
-
-    @property
-    def over_at(self) -> float:
-        """Give the moment of the loop's clock at which the deadline ends it."""
-        when = self.scope.when()
-        return math.inf if when is None else when
-
-    @contextmanager
-    def clock_stopped(self) -> Generator[None]:
-        """Do not count the time inside against the deadline."""
-        when, clock = self.scope.when(), asyncio.get_running_loop().time
-        if when is None:
-            yield
-            return
-        left = when - clock()
-        self.scope.reschedule(None)
-        yield
-        self.scope.reschedule(clock() + left)
 
 
 @frozen(kw_only=True)
@@ -161,10 +97,10 @@ class Origin:
     user_agent: str
     converter: Converter
 
-    def request(self, journey: Journey, attempt: Attempt, token: Token | None) -> httpx.Request:
+    def request(self, journey: Journey, attempt: Attempt) -> httpx.Request:
         """Give *attempt* as httpx sends it."""
-        call = journey.call
-        headers = {name.lower(): value for name, value in attempt.headers.items()}
+        call, token = journey.call, journey.flight.token
+        headers = checked_headers(attempt.headers)
         headers |= {"accept": "application/json", "accept-encoding": "identity", "user-agent": self.user_agent}
         if token is not None:
             headers["authorization"] = f"Bearer {token.value}"
@@ -209,32 +145,28 @@ class Exchange:
         try:
             return await beside(task)
         except asyncio.CancelledError:
-            journey.abandoned = True
-            if not journey.flight.on_wire:
-                task.cancel()
+            journey.abandon()
             raise
         except ViberError as error:
             raise without_frames(error) from error.__cause__
 
     async def under_deadline(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> R:
         """Run *work*; when the deadline or the end of the session stops it, say so."""
-        deadline = journey.options.deadline_of(journey.call.kind)
-        journey.scope = scope = asyncio.timeout(deadline)
+        journey.start_clock()
         try:
-            async with scope:
-                return await work()
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise DeadlineExceededError(
-                f"{journey.what} did not end within its deadline of {deadline:g} s "
-                f"(attempts: {journey.attempts}, seconds waited for turns: {journey.waited:.1f})",
-                delivery=journey.delivery,
-            ) from None
+            return await work()
         except asyncio.CancelledError:
-            if not self.closing:
-                raise
-            raise self.closed(journey) from None
+            if self.closing:
+                raise self.closed(journey) from None
+            if journey.expired:
+                raise journey.late() from None
+            raise
+        except ViberError as error:
+            if journey.unsure and error.delivery is Delivery.NOT_SENT:
+                error.delivery = Delivery.UNKNOWN  # this attempt never left, but an earlier one may have been processed
+            raise
+        finally:
+            journey.stop_clock()
 
     @staticmethod
     def closed(journey: Journey) -> SessionClosedError:
@@ -253,10 +185,11 @@ class Exchange:
         while True:
             token = None if bearer is None else await bearer.token()
             journey.attempts += 1
+            self._prepare(journey, bearer, token)
             try:
-                result = await attempt(journey, token)
+                result = await attempt(journey)
             except AuthenticationError as error:
-                if not self._may_replay(bearer, token, error, journey) or replayed:
+                if not self._may_replay(bearer, error, journey) or replayed:
                     raise
                 replayed = True
             except ViberError as error:
@@ -266,10 +199,29 @@ class Exchange:
                 return result
             self.counters.repeats += 1
 
-    def _may_replay(
-        self, bearer: Bearer | None, token: Token | None, error: AuthenticationError, journey: Journey
-    ) -> bool:
+    def _prepare(self, journey: Journey, bearer: Bearer | None, token: Token | None) -> None:
+        """Begin another attempt. Its token is looked at once more when its turn has come."""
+        call, options = journey.call, journey.options
+
+        def entering(request: httpx.Request) -> None:
+            self.counters.requests += 1
+            newer = None if bearer is None else bearer.current()
+            if newer is not None and newer is not flight.token:
+                flight.token = newer
+                request.headers["authorization"] = f"Bearer {newer.value}"
+
+        journey.flight = flight = Flight(
+            endpoint=f"{call.method} {call.kind.value}",
+            lane=options.lane,
+            again=journey.throttled,
+            streams=journey.streams,
+            token=token,
+            entering=entering,
+        )
+
+    def _may_replay(self, bearer: Bearer | None, error: AuthenticationError, journey: Journey) -> bool:
         """Reject the token that the provider refused; tell whether a newer one is worth a second try."""
+        token = journey.flight.token
         if bearer is None or token is None or 401 not in (error.status, error.error_code):
             return False
         return bearer.reject(token) and journey.options.retries.retries > 0 and not journey.abandoned
@@ -277,15 +229,15 @@ class Exchange:
     async def _wait_to_repeat(self, journey: Journey, error: ViberError) -> None:
         """Wait as long as is due before repeating after *error*, or raise it."""
         journey.unsure |= failure(error) is Failure.BROKEN
+        journey.throttled = isinstance(error, RateLimitError)
         pause = None if journey.abandoned or journey.committed else self._pause(journey, error)
-        now = asyncio.get_running_loop().time()
         if isinstance(error, RateLimitError):
             self.counters.throttled += 1
             self._limiter.pause(pause if pause is not None else journey.options.retries.longest_pause(error))
-        if pause is None or now + pause >= journey.over_at:
+        if pause is None:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)
-        if not isinstance(error, RateLimitError):  # that pause is shared, and waited for in the queue
+        if not journey.throttled:  # that pause is shared, and waited for in the queue
             await asyncio.sleep(pause)
 
     def _pause(self, journey: Journey, error: ViberError) -> float | None:
@@ -295,12 +247,13 @@ class Exchange:
             attempt=journey.attempts,
             policy=journey.options.retries,
             budget=self._budget,
+            left=journey.over_at - asyncio.get_running_loop().time(),
             chance=random.random(),  # noqa: S311 - jitter, not a secret
         )
 
-    async def _attempt(self, call: Call[T], journey: Journey, token: Token | None) -> tuple[T, Answer]:
+    async def _attempt(self, call: Call[T], journey: Journey) -> tuple[T, Answer]:
         """Send once, read the answer to its end, and raise if it says no."""
-        answer = await self.through_middleware(journey, token, self._answer)
+        answer = await self.through_middleware(journey, self._answer)
         logger.debug("%s: %s (attempt %d)", journey.what, answer.status, journey.attempts)
         return self.read(call, answer), answer
 
@@ -308,21 +261,31 @@ class Exchange:
         """Give what *call* asked for, or raise the error that *answer* means."""
         return answers.read(call, answer, converter=self._origin.converter, now=datetime.now(UTC))
 
-    async def through_middleware(self, journey: Journey, token: Token | None, last: Last) -> Answer:
+    async def through_middleware(self, journey: Journey, last: Last) -> Answer:
         """Pass one attempt through the user's middleware to *last*, which sends it."""
-        flight = Flight(endpoint=f"{journey.call.method} {journey.call.kind.value}", lane=journey.options.lane)
-        flight.secret = "" if token is None else token.value
-        journey.flight = flight
+        call, flight = journey.call, journey.flight
 
         async def send(attempt: Attempt) -> Answer:
-            return await last(journey, self._origin.request(journey, attempt, token))
+            if flight.entered:
+                raise UsageError(
+                    "a middleware called call_next twice; an attempt is sent once", delivery=flight.delivery
+                )
+            return await last(journey, self._origin.request(journey, attempt))
 
         handler: CallNext = send
         for middleware in self._middleware:
             handler = around(middleware, handler)
-        call = journey.call
         try:
             return await handler(Attempt(method=call.method, path=call.path, number=journey.attempts, lane=flight.lane))
+        except ViberError:
+            raise
+        except Exception as error:
+            logger.error("%s: a middleware failed", journey.what, exc_info=error)  # noqa: TRY400 - without our frames
+            raise UsageError(
+                f"{journey.what}: a middleware raised {type(error).__name__}: "
+                f"{safe_text(without(flight.secret, str(error)), 200)}",
+                delivery=flight.delivery,
+            ) from error
         finally:
             journey.waited += flight.waited
 
@@ -335,7 +298,6 @@ class Exchange:
     async def response(self, journey: Journey, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
         """Send *request* and give its response, still to be read; every foreign error gets one of our names."""
         flight = journey.flight
-        self.counters.requests += 1
         self.counters.in_flight += 1
         try:
             response = await self._transport.handle_async_request(request)
@@ -344,7 +306,9 @@ class Exchange:
                 yield response
             finally:
                 await response.aclose()
-        except FOREIGN as error:
+        except ViberError:
+            raise
+        except Exception as error:
             raise translate(error, flight, what=journey.what, host=self._origin.base_url) from error
         finally:
             flight.on_wire = False
@@ -358,6 +322,17 @@ def around(middleware: Middleware, inner: CallNext) -> CallNext:
         return await middleware(attempt, inner)
 
     return handler
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give the headers that a middleware added, if a header can hold them; a value is never shown."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValidationError(
+                "headers: a middleware added one that cannot be sent; names are ASCII words, values printable ASCII",
+                field="headers",
+            )
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def refuse_encoded(journey: Journey, response: httpx.Response) -> None:
@@ -393,9 +368,16 @@ def answer_of(journey: Journey, response: httpx.Response, body: bytes) -> Answer
 
 
 def without_frames(error: BaseException) -> BaseException:
-    """Take the inner frames off *error* and off what caused it: their locals hold requests, tokens and phones."""
+    """Take off *error*, and off what caused it, all that holds requests, tokens, phones or whole answers.
+
+    That is the inner frames with their locals, the exceptions that were being handled when it was raised, and the
+    request that httpx hangs on its own.
+    """
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+        link.__context__ = None
+        if hasattr(link, "_request"):
+            link._request = None  # noqa: SLF001 - httpx has no other way
+        link = link.__cause__
     return error

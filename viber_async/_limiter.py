@@ -34,8 +34,12 @@ class Turn(Protocol):
 class RateLimiter(Protocol):
     """Who decides when the next request of an account may leave."""
 
-    async def acquire(self, *, lane: Lane, endpoint: str) -> Turn:
-        """Wait for a turn; cancelling the wait loses nothing. *endpoint* groups calls of similar speed."""
+    async def acquire(self, *, lane: Lane, endpoint: str, again: bool = False) -> Turn:
+        """Wait for a turn; cancelling the wait loses nothing.
+
+        *endpoint* groups calls of similar speed; *again* is said by a request that had its turn and was refused, and
+        goes before those who have not had theirs.
+        """
         ...
 
     def pause(self, seconds: float) -> None:
@@ -77,14 +81,14 @@ class PacedLimiter:
         self._pauses = 0
         self._waited = 0.0
 
-    async def acquire(self, *, lane: Lane, endpoint: str) -> Turn:
+    async def acquire(self, *, lane: Lane, endpoint: str, again: bool = False) -> Turn:
         """Wait for a turn in *lane*."""
         loop = self._bound()
         now = loop.time()
         if not len(self._lanes) and self._pacer.ready_at(spaced=lane == "bulk") <= now:
             return self._grant(endpoint, now)
         waiter: asyncio.Future[Slot] = loop.create_future()
-        self._lanes.join(lane, waiter)
+        self._lanes.join(lane, waiter, first=again)
         self._endpoints[waiter] = endpoint
         self._set_timer()
         try:
@@ -97,8 +101,9 @@ class PacedLimiter:
 
     def pause(self, seconds: float) -> None:
         """Let nobody leave for *seconds*."""
-        self._pauses += 1
-        self._pacer.pause(self._bound().time() + seconds)
+        now = self._bound().time()
+        self._pauses += now >= self._pacer.paused_until  # those who were refused together pause once
+        self._pacer.pause(now + seconds)
         self._set_timer()
 
     def statistics(self) -> RateStatistics:

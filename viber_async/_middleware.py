@@ -1,4 +1,8 @@
-"""The hook around every attempt, on our own values: no httpx type, no token, no phone passes through it."""
+"""The hook around every attempt, on our own values.
+
+No httpx type passes through it, and nothing of what is sent but method and path. What comes back does: bodies of
+answers hold phones, that of a token call the token, so a middleware that writes answers down writes those down too.
+"""
 
 from __future__ import annotations
 
@@ -32,5 +36,6 @@ CallNext = Callable[[Attempt], Awaitable[Answer]]
 Middleware = Callable[[Attempt, CallNext], Awaitable[Answer]]
 """``async def middleware(attempt, call_next)``: runs around every attempt, token calls included.
 
-It sees answers of any status as values, and network failures as our errors.
+It sees answers of any status as values, and network failures as our errors. It calls ``call_next`` once at most. What
+it raises itself reaches the caller as the cause of a `UsageError` that says what became of the request.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import warnings
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +16,8 @@ from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._defaults import DEFAULT, Timeout, Unset
-from viber_async._exchange import Exchange, Options, Origin, Reply
+from viber_async._exchange import Exchange, Origin, Reply
+from viber_async._journey import Options
 from viber_async._limiter import PacedLimiter, RateStatistics
 from viber_async._sansio import address, raw
 from viber_async._sansio.converter import make_converter
@@ -26,7 +28,7 @@ from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
 from viber_async._transport import RateLimitedTransport, open_transport
-from viber_async.errors import SessionClosedError, SessionLoopError
+from viber_async.errors import ConfigurationError, SessionClosedError, SessionLoopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -139,13 +141,13 @@ class ViberSession:
                 base_url=address.base_url(base_url),
                 options=self._options,
                 rate_limit=checked.instance("rate_limit", rate_limit, RateLimit),
-                rate_limiter=rate_limiter,
-                token_store=token_store or MemoryTokenStore(),
+                rate_limiter=checked.rate_limiter(rate_limiter),
+                token_store=MemoryTokenStore() if token_store is None else checked.token_store(token_store),
                 time_zone=checked.time_zone(time_zone),
                 max_connections=checked.connections(max_connections),
                 proxy=checked.proxy(proxy),
-                transport=transport,
-                middleware=tuple(middleware),
+                transport=checked.transport(transport),
+                middleware=checked.middleware(middleware),
                 user_agent=checked.user_agent(user_agent),
             )
         )
@@ -170,6 +172,10 @@ class ViberSession:
         return cls(checked.credentials_of(os.environ), **settings)
 
     async def __aenter__(self) -> Self:
+        if self._is_view:
+            raise ConfigurationError(
+                "'async with' on a view would close nothing: enter the session itself, which a view shares"
+            )
         self._parts.enter()
         return self
 
@@ -190,14 +196,13 @@ class ViberSession:
         deadline: float | Unset | None = DEFAULT,
         retries: int | RetryPolicy | Unset = DEFAULT,
         lane: Lane | Unset = DEFAULT,
-    ) -> ViberSession:
+    ) -> Self:
         """Give a view of this session that differs in what is given here; it shares pool, token and rate limit.
 
         *lane* is ``"interactive"`` or ``"bulk"``: bulk work steps back behind whatever a person waits for.
         """
         old = self._options
-        view = object.__new__(ViberSession)
-        view._parts = self._parts
+        view = copy.copy(self)
         view._is_view = True
         view._options = Options(
             timeout=old.timeout if timeout is DEFAULT else Timeout.of(timeout),
@@ -237,7 +242,7 @@ class ViberSession:
         return self._parts.statistics()
 
     def __repr__(self) -> str:
-        return f"<ViberSession {self._parts}{' view' if self._is_view else ''}>"
+        return f"<{type(self).__name__} {self._parts}{' view' if self._is_view else ''}>"
 
 
 class Caller:
@@ -283,7 +288,9 @@ class _Parts:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tasks = TaskOwner()
-        self._limiter: RateLimiter = settings.rate_limiter or PacedLimiter(settings.rate_limit)
+        self._limiter: RateLimiter = (
+            PacedLimiter(settings.rate_limit) if settings.rate_limiter is None else settings.rate_limiter
+        )
         self._opened: _Open | None = None
         self._entered = False
         self._closed = False
@@ -320,7 +327,9 @@ class _Parts:
 
     def _build(self) -> _Open:
         settings = self.settings
-        inner = settings.transport or open_transport(max_connections=settings.max_connections, proxy=settings.proxy)
+        inner = settings.transport
+        if inner is None:
+            inner = open_transport(max_connections=settings.max_connections, proxy=settings.proxy)
         transport = RateLimitedTransport(inner, self._limiter, places=settings.max_connections)
         exchange = Exchange(
             transport,
@@ -375,18 +384,23 @@ class _Parts:
     async def aclose(self) -> None:
         """Close everything, once; whoever waits for it may be cancelled without stopping it."""
         if self._closing is None:
-            if self._opened is not None and self._opened.pid == os.getpid():
-                self._check_loop(self._opened)
-            self._closed = True
-            if self._opened is None or self._opened.pid != os.getpid():
+            opened = self._opened
+            if opened is not None and opened.pid != os.getpid():
+                self._closed = True
                 return
-            self._opened.exchange.closing = True
-            self._closing = asyncio.get_running_loop().create_task(self._shut(self._opened))
+            transport: httpx.AsyncBaseTransport | None = self.settings.transport
+            if opened is not None:
+                self._check_loop(opened)
+                opened.exchange.closing = True
+                transport = opened.transport
+            self._closed = True
+            self._closing = asyncio.get_running_loop().create_task(self._shut(transport))
         await beside(self._closing)
 
-    async def _shut(self, opened: _Open) -> None:
+    async def _shut(self, transport: httpx.AsyncBaseTransport | None) -> None:
         await self.tasks.aclose()
-        await opened.transport.aclose()
+        if transport is not None:
+            await transport.aclose()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "new" if self._opened is None else "open"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from viber_async._auth import TokenStore
-    from viber_async._exchange import Options
+    from viber_async._journey import Options
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
 
@@ -30,6 +33,12 @@ T = TypeVar("T")
 
 Credentials = ClientCredentials | ApiKey | tuple[str, str]
 
+_PROXY: Final = re.compile(
+    r"(?:http|https|socks5|socks5h)://(?:[^\s@/?#\\]*@)?"
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?)"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
+)
+"""A host and perhaps a port; user information in front of them is not judged, and never shown."""
 _USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?")
 
 
@@ -137,9 +146,76 @@ def connections(value: object) -> int:
 def proxy(value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not value.startswith(("http://", "https://", "socks5://", "socks5h://")):
-        raise ConfigurationError("proxy: write it as http://host:port, https://host:port or socks5://host:port")
+    if not isinstance(value, str) or not _is_proxy(value):
+        raise ConfigurationError(
+            "proxy: write it as http://host:port, https://host:port or socks5://host:port; "
+            "percent-encode what is special in a user's name or password"
+        )
+    if value.startswith("socks5") and find_spec("socksio") is None:
+        raise ConfigurationError("proxy: socks5 needs one more package: pip install 'httpx[socks]'")
     return value
+
+
+def _is_proxy(value: str) -> bool:
+    found = _PROXY.fullmatch(value)
+    if found is None or not value.isprintable():
+        return False
+    return _is_ipv6(found["address"] or "::") and 0 < int(found["port"] or 80) < 65536
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def transport(value: T) -> T:
+    return _collaborator(
+        "transport",
+        value,
+        ("handle_async_request", "aclose"),
+        "give an httpx transport such as httpx.AsyncHTTPTransport(), and in place of a client its transport",
+    )
+
+
+def rate_limiter(value: T) -> T:
+    return _collaborator(
+        "rate_limiter",
+        value,
+        ("acquire", "pause", "statistics"),
+        "give a RateLimiter such as PacedLimiter(RateLimit(10)); an allowance alone goes into rate_limit",
+    )
+
+
+def token_store(value: T) -> T:
+    return _collaborator(
+        "token_store",
+        value,
+        ("obtain",),
+        "give a TokenStore, with an async method obtain(), such as MemoryTokenStore()",
+    )
+
+
+def _collaborator(name: str, value: T, methods: tuple[str, ...], give: str) -> T:
+    """Give *value* if it is None or has *methods*; a class is not yet the thing itself."""
+    if value is None or (
+        not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in methods)
+    ):
+        return value
+    got = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    raise ConfigurationError(f"{name}: {give}; got {got}")
+
+
+def middleware(value: object) -> tuple[Middleware, ...]:
+    if isinstance(value, Iterable) and not callable(value):
+        hooks = tuple(cast("Iterable[Callable[..., object]]", value))
+        if all(callable(hook) for hook in hooks):
+            return cast("tuple[Middleware, ...]", hooks)
+    raise ConfigurationError(
+        "middleware: give a list of callables (async def middleware(attempt, call_next)), even for one; "
+        f"got a {type(value).__name__}"
+    )
 
 
 def user_agent(value: object) -> str:

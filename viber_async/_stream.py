@@ -12,11 +12,12 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from viber_async._exchange import Journey, answer_of, chunks_of, read_to_end, without_frames
+from viber_async._exchange import answer_of, chunks_of, read_to_end, without_frames
+from viber_async._journey import Journey
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
 from viber_async._sansio.call import SMALL_BYTES, Unreadable
-from viber_async.errors import UsageError
+from viber_async.errors import Delivery, TransportError, UsageError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
     import httpx
 
     from viber_async._auth import Bearer
-    from viber_async._exchange import Exchange, Options
+    from viber_async._exchange import Exchange
+    from viber_async._journey import Options
     from viber_async._sansio.call import Call
-    from viber_async._sansio.tokens import Token
     from viber_async._tasks import TaskOwner
 
 Row = TypeVar("Row")
 
+PATIENCE: Final = 300.0
+"""Seconds that a reader may take for a few pieces: a stream that was forgotten must not keep its connection."""
 PIECES_AHEAD: Final = 4
 """Pieces of up to 64 KiB that may wait to be taken."""
 
@@ -95,10 +98,13 @@ class RowStream(Generic[Row]):
         return self
 
     async def __anext__(self) -> Row:
-        while not self._rows:
-            if self._closed:
-                raise StopAsyncIteration
-            await self._more()
+        try:
+            while not self._rows:
+                if self._closed:
+                    raise StopAsyncIteration
+                await self._more()
+        except ViberError as error:
+            raise without_frames(error) from error.__cause__  # the frames below hold pieces of the answer
         return self._rows.popleft()
 
     async def __aenter__(self) -> Self:
@@ -130,9 +136,10 @@ class RowStream(Generic[Row]):
 
     def _start(self) -> _Pump:
         opened = self._source.open()
-        journey = Journey(self._call, self._options)
+        journey = Journey(self._call, self._options, streams=True)
+        opened.exchange.counters.calls += 1
         self._pump = pump = _Pump(opened.exchange, journey, opened.bearer, self._source.tasks)
-        weakref.finalize(self, _drop, asyncio.get_running_loop(), pump.task).atexit = False
+        weakref.finalize(self, _drop, asyncio.get_running_loop(), journey).atexit = False
         return pump
 
     def _take(self, pump: _Pump, piece: bytes | BaseException | None) -> None:
@@ -141,7 +148,7 @@ class RowStream(Generic[Row]):
             return
         self._closed = True
         if piece is not None:
-            raise without_frames(piece) from piece.__cause__
+            raise piece
         self._parse(pump, self._parser.close)
 
     def _parse(self, pump: _Pump, parse: Callable[[], None]) -> None:
@@ -153,10 +160,10 @@ class RowStream(Generic[Row]):
             raise answers.unreadable(self._call, pump.answer, why) from None
 
 
-def _drop(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    """End the pump of a stream that nobody holds any more."""
+def _drop(loop: asyncio.AbstractEventLoop, journey: Journey) -> None:
+    """End the reading for a stream that nobody holds any more."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(journey.end)
 
 
 class _Pump:
@@ -185,7 +192,8 @@ class _Pump:
 
     def stop(self) -> None:
         """Read no further."""
-        self.task.cancel()
+        if not self.task.done():
+            self._journey.end()
 
     async def aclose(self) -> None:
         """Read no further, and wait until the connection is free."""
@@ -197,8 +205,8 @@ class _Pump:
         ending = self._exchange.closed(self._journey) if task.cancelled() else task.exception()
         self._pieces.put_nowait(ending)
 
-    async def _attempt(self, journey: Journey, token: Token | None) -> None:
-        answer = await self._exchange.through_middleware(journey, token, self._answer)
+    async def _attempt(self, journey: Journey) -> None:
+        answer = await self._exchange.through_middleware(journey, self._answer)
         if not journey.committed:
             self._exchange.read(journey.call, answer)
 
@@ -223,10 +231,21 @@ class _Pump:
         """Tell rows from an error's envelope, which is small, and may come with status 200."""
         return b'"recipients"' in beginning or len(beginning) > SMALL_BYTES
 
+    async def _wait_for_the_reader(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._room.acquire()
+        except TimeoutError:
+            raise TransportError(
+                f"the rows were not read for {PATIENCE:g} s, and their connection was given up; close a stream that "
+                "you leave early",
+                delivery=Delivery.ANSWERED,
+            ) from None
+
     async def _pass_on(self, journey: Journey, piece: bytes) -> None:
         if self._room.locked():
             with journey.clock_stopped():
-                await self._room.acquire()
+                await self._wait_for_the_reader()
         else:
             await self._room.acquire()
         self._pieces.put_nowait(piece)

@@ -8,22 +8,25 @@ when many wait inside it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from attrs import define, field
 
 from viber_async import errors
-from viber_async._sansio.privacy import safe_text
+from viber_async._flight import Events, Flight
+from viber_async._sansio.privacy import safe_text, without
 from viber_async.errors import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from viber_async._limiter import RateLimiter, Turn
-    from viber_async._sansio.rate import Lane
+
+logger: Final = logging.getLogger("viber_async")
 
 FLIGHT: Final = "viber_async.flight"
 """The request extension that carries the `Flight`."""
@@ -31,104 +34,100 @@ FLIGHT: Final = "viber_async.flight"
 KEEPALIVE: Final = 60.0
 """Seconds that an idle connection is kept: a new TLS handshake costs more than a socket at rest."""
 
-Events = dict[str, Any]
-
-
-@define(eq=False)
-class Flight:
-    """What is known of one attempt while it is under way."""
-
-    endpoint: str = ""
-    lane: Lane = "interactive"
-    waited: float = 0.0
-    """Seconds until its turn came."""
-    secret: str = field(default="", repr=False)
-    """The token that it carries."""
-    entered: bool = False
-    """It was handed to the network."""
-    on_wire: bool = False
-    """It is in the hands of the network: at this moment its caller must not cancel it."""
-    traced: bool = False
-    """The transport tells what it does."""
-    left: bool = False
-    """The head of the request started to leave."""
-    arrived: bool = False
-    """The answer was read to its end."""
-
-    @property
-    def delivery(self) -> Delivery:
-        """Give what can be said of it at this moment."""
-        if self.arrived:
-            return Delivery.ANSWERED
-        if not self.entered or (self.traced and not self.left):
-            return Delivery.NOT_SENT
-        return Delivery.UNKNOWN
-
 
 class RateLimitedTransport(httpx.AsyncBaseTransport):
     """Any httpx transport, with each request waiting for its turn in the account's rate limit.
 
-    The turn is ended, and the place freed, on every way out: an answer, an error, a cancellation.
+    The turn is ended, and the place freed, on every way out: an answer, an error, a cancellation. Bodies that stay
+    open while somebody reads them have places of their own, so that a reader may make calls meanwhile.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, limiter: RateLimiter, *, places: int) -> None:
         self._inner = inner
         self._limiter = limiter
         self._places = asyncio.Semaphore(places)
+        self._stream_places = asyncio.Semaphore(places)
+        self._traces = isinstance(inner, httpx.AsyncHTTPTransport)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Wait for a turn and a place, then send; the answer's body is still to be read."""
         flight: Flight = request.extensions.get(FLIGHT) or Flight(endpoint=f"{request.method} {request.url.path}")
         turn = await self._turn(flight)
+        places = self._stream_places if flight.streams else self._places
         try:
-            await self._places.acquire()
-        except asyncio.CancelledError:
-            turn.end(answered=False)
+            await _place(places, request)
+        except BaseException:
+            _end(turn, answered=False)
             raise
-        flight.entered = flight.on_wire = True
-        request.extensions = {**request.extensions, "trace": _tracer(flight, turn)}
         try:
+            flight.enter(request, safe=not self._traces)
+            request.extensions = {**request.extensions, "trace": self._tracer(flight, turn)}
             response = await self._inner.handle_async_request(request)
         except BaseException as error:
-            turn.end(answered=False, untold=not flight.traced and not isinstance(error, NEVER_SENT))
-            self._places.release()
+            places.release()
+            never = not flight.entered or isinstance(error, NEVER_SENT)
+            _end(turn, answered=False, untold=not flight.traced and not never)
             raise
-        turn.end(answered=True)
+        _end(turn, answered=True)
         # A response of its own: one that was made from bytes counts as closed, and would never free the place.
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Body(response.stream, self._places.release),
+            stream=_Body(response.stream, places.release),
             extensions=response.extensions,
         )
 
     async def _turn(self, flight: Flight) -> Turn:
         clock = asyncio.get_running_loop().time
         began = clock()
-        turn = await self._limiter.acquire(lane=flight.lane, endpoint=flight.endpoint)
+        try:
+            turn = await self._limiter.acquire(lane=flight.lane, endpoint=flight.endpoint, again=flight.again)
+        except errors.ViberError:
+            raise
+        except Exception as error:
+            raise errors.TransportError(
+                f"the rate limiter failed ({type(error).__name__}), so nothing was sent", delivery=Delivery.NOT_SENT
+            ) from error
         flight.waited = clock() - began
         return turn
+
+    def _tracer(self, flight: Flight, turn: Turn) -> Callable[[str, Events], Any]:
+        """Give the callback for httpcore's ``trace`` extension."""
+
+        async def trace(event: str, info: Events) -> None:
+            self._traces = True
+            if flight.note(event, info):
+                _tell(turn.sent)
+
+        return trace
 
     async def aclose(self) -> None:
         """Close the transport inside."""
         await self._inner.aclose()
 
 
-def _tracer(flight: Flight, turn: Turn) -> Callable[[str, Events], Any]:
-    """Give the callback for httpcore's ``trace`` extension: it tells when the request head starts to leave."""
+async def _place(places: asyncio.Semaphore, request: httpx.Request) -> None:
+    """Wait for a place, for as long as the pool timeout allows."""
+    if not places.locked():
+        await places.acquire()
+        return
+    try:
+        async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
+            await places.acquire()
+    except TimeoutError:
+        raise httpx.PoolTimeout("all connections are busy") from None
 
-    async def trace(event: str, info: Events) -> None:
-        flight.traced = True
-        if event.endswith(".send_request_headers.started") and not _is_for_a_proxy(info):
-            flight.left = True
-            turn.sent()
 
-    return trace
+def _end(turn: Turn, *, answered: bool, untold: bool = False) -> None:
+    _tell(lambda: turn.end(answered=answered, untold=untold))
 
 
-def _is_for_a_proxy(info: Events) -> bool:
-    """A tunnel is opened with the same extensions, so its CONNECT is traced as if it were the request."""
-    return bool(info["request"].method == b"CONNECT")
+def _tell(tell: Callable[[], None]) -> None:
+    """Tell a limiter what happened; if that fails, the answer that is already here must not be lost with it."""
+    try:
+        tell()
+    except Exception:
+        logger.exception("the rate limiter failed to note a turn")
 
 
 class _Body(httpx.AsyncByteStream):
@@ -162,7 +161,10 @@ def tls_context() -> ssl.SSLContext:
     try:
         import certifi  # noqa: PLC0415 - httpx brings it, httpx2 does not
     except ImportError:
-        context.load_default_certs()
+        paths = ssl.get_default_verify_paths()  # openssl_*: as compiled in, whatever SSL_CERT_FILE says
+        if Path(paths.openssl_cafile).exists():
+            context.load_verify_locations(cafile=paths.openssl_cafile)
+        context.load_verify_locations(capath=paths.openssl_capath)
     else:
         context.load_verify_locations(certifi.where())
     return context
@@ -177,7 +179,9 @@ def open_transport(*, max_connections: int, proxy: str | None) -> httpx.AsyncBas
         verify=tls_context(),
         trust_env=False,
         limits=httpx.Limits(
-            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE
+            max_connections=2 * max_connections,  # as many again for streams
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=KEEPALIVE,
         ),
         proxy=proxy,
     )
@@ -207,8 +211,8 @@ TRANSLATED: Final[tuple[tuple[type[Exception], type[errors.TransportError], str]
     (httpx.TransportError, errors.TransportError, "the network failed"),
     (httpx.StreamError, errors.TransportError, "the answer could not be read"),
     (OSError, errors.TransportError, "the network failed"),
+    (Exception, errors.TransportError, "the transport failed"),  # one of somebody else's
 )
-FOREIGN: Final[tuple[type[Exception], ...]] = tuple(foreign for foreign, _, _ in TRANSLATED)
 
 
 def translate(error: Exception, flight: Flight, *, what: str, host: str) -> errors.TransportError:
@@ -221,7 +225,8 @@ def translate(error: Exception, flight: Flight, *, what: str, host: str) -> erro
             "Check the address and this machine's clock; a private authority belongs into transport=",
             permanent=True,
         )
-    detail = safe_text(str(error), 200)
+    detail = safe_text(without(flight.secret, str(error)), 200)
+    detail = f"{type(error).__name__}: {detail}" if ours is errors.TransportError and detail else detail
     advice = f" to {host}; check base_url, the proxy and the network" if never else f" from {host}"
     return ours(
         f"{what}: {said}" + (f" ({detail})" if detail else "") + advice,

@@ -157,12 +157,14 @@ async def test_only_cancelled_waiters_leave_the_queue_empty() -> None:
 
 @in_virtual_time
 async def test_a_pause_holds_everybody_back_once() -> None:
-    """Two refusals at the same time pause once, until the later of their moments."""
+    """Two refusals at the same time pause once, until the later of their moments; a later one pauses again."""
     limiter, log = PacedLimiter(TEN), []
     began = asyncio.get_running_loop().time()
     limiter.pause(3.0)
     limiter.pause(2.0)
     await asyncio.gather(*(pass_through(limiter, log) for _ in range(3)))
+
+    limiter.pause(1.0)
 
     assert log[0] - began == pytest.approx(3.0, abs=0.01)
     assert limiter.statistics().pauses == 2

@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 import warnings
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -176,13 +176,23 @@ async def test_a_closed_session_says_what_to_do() -> None:
 
 @in_virtual_time
 async def test_a_session_that_was_never_used_can_be_closed() -> None:
-    """There is nothing to end, and it is closed all the same."""
+    """It closes the transport that it was given, once."""
     session, provider = session_over(SENDERS)
+    await session.aclose()
     await session.aclose()
     with pytest.raises(SessionClosedError):
         await session.senders.list()
 
-    assert provider.closed == 0
+    assert provider.closed == 1
+
+
+@in_virtual_time
+async def test_a_session_without_a_transport_that_was_never_used_can_be_closed() -> None:
+    """There is nothing to end, and it is closed all the same."""
+    session = ViberSession(CREDENTIALS)
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await session.senders.list()
 
 
 @in_virtual_time
@@ -468,3 +478,195 @@ def test_closing_in_another_loop_is_refused_by_name_too() -> None:
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as second, pytest.raises(SessionLoopError, match="close it"):
             second.run(session.aclose())
         first.run(session.aclose())
+
+
+class Falsy:
+    """What counts itself, and has nothing yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class FalsyProvider(Falsy, Provider):
+    pass
+
+
+class FalsyLimiter(Falsy, PacedLimiter):
+    pass
+
+
+class FalsyStore(Falsy, MemoryTokenStore):
+    pass
+
+
+@in_virtual_time
+async def test_a_part_that_counts_as_false_is_used_like_any_other() -> None:
+    """A store that is empty, for instance, is not replaced by ours."""
+    provider, limiter, store = FalsyProvider(SENDERS), FalsyLimiter(RateLimit(3)), FalsyStore()
+    session = ViberSession(
+        CREDENTIALS, base_url=URL, transport=provider, rate_limiter=limiter, token_store=store, time_zone=UTC
+    )
+    async with session:
+        await session.senders.list()
+
+    assert (provider.tokens, len(provider.requests), provider.closed) == (1, 1, 1)
+    assert session.statistics().rate.limit == RateLimit(3)
+    assert session._parts.settings.token_store is store
+
+
+def _hook() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ({"transport": httpx.AsyncClient()}, "in place of a client its transport; got a AsyncClient"),
+        ({"transport": httpx.HTTPTransport()}, "AsyncHTTPTransport"),
+        ({"transport": httpx.AsyncHTTPTransport}, "got the class AsyncHTTPTransport"),
+        ({"transport": 0}, "got a int"),
+        ({"rate_limiter": RateLimit(10)}, "goes into rate_limit"),
+        ({"rate_limiter": False}, "PacedLimiter"),
+        ({"token_store": {}}, "obtain"),
+        ({"token_store": MemoryTokenStore}, "got the class MemoryTokenStore"),
+        ({"middleware": _hook}, "even for one"),
+        ({"middleware": 5}, "got a int"),
+        ({"middleware": None}, "list of callables"),
+        ({"middleware": [_hook, 5]}, "list of callables"),
+        ({"middleware": "hook"}, "list of callables"),
+    ],
+    ids=str,
+)
+def test_a_part_that_cannot_do_its_work_is_refused_when_the_session_is_made(
+    setting: dict[str, Any], advice: str
+) -> None:
+    """By the name of its argument, and with what to give instead."""
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(setting))}: ") as caught:
+        ViberSession(CREDENTIALS, **setting)
+
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://",
+        "http:///",
+        "http://:8080",
+        "http://user:hidden@",
+        "http://user:hidden@:8080",
+        "http://user:hidden@host:99999",
+        "http://user:hidden@host:0",
+        "http://user:hidden@host:x",
+        "http://user:hid@den@host:1",
+        "http://user:hidden@host:1/path",
+        "http://user:hidden@host:1?query",
+        "http://user:hidden@host:1\n",
+        "http://user:hidden\x00@host:1",
+        "http://a b:99999",
+        "http://a b:80",
+        "http://-host:1",
+        "http://[::g]:1",
+        "http://[1.2.3.4]:1",
+        "http://[::1:80",
+        "ftp://user:hidden@host:1",
+        "HTTP",
+        "",
+        b"http://host:1",
+    ],
+    ids=repr,
+)
+def test_an_address_that_is_no_proxys_is_refused_when_the_session_is_made(proxy: Any) -> None:
+    """Nothing of it is shown: it may hold a password."""
+    with pytest.raises(ConfigurationError, match="^proxy: write it as") as caught:
+        ViberSession(CREDENTIALS, proxy=proxy)
+
+    assert "hid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://h",
+        "http://h:1",
+        "https://u:p%40@a.example:65535/",
+        "http://[::1]:80",
+        "http://10.0.0.1:3128",
+        "http://a_b",
+    ],
+)
+def test_the_address_of_a_proxy_is_taken(proxy: str) -> None:
+    """With a name or an address, and with or without a port and a user."""
+    assert ViberSession(CREDENTIALS, proxy=proxy)._parts.settings.proxy == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://user:hidden@host:1", "socks5h://host"])
+def test_a_socks_proxy_without_its_package_is_refused_when_the_session_is_made(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """With what to install; with the package there, it is taken."""
+    monkeypatch.setattr("viber_async._settings.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"httpx\[socks\]") as caught:
+        ViberSession(CREDENTIALS, proxy=proxy)
+    monkeypatch.setattr("viber_async._settings.find_spec", lambda name: name == "socksio")
+
+    assert "hidden" not in str(caught.value)
+    assert ViberSession(CREDENTIALS, proxy=proxy)._parts.settings.proxy == proxy
+
+
+@in_virtual_time
+async def test_a_view_cannot_be_entered() -> None:
+    """It would close nothing, ever; the session itself is entered."""
+    session, provider = session_over(SENDERS)
+    with pytest.raises(ConfigurationError, match="enter the session itself"):
+        async with session.with_options(retries=1):
+            pass
+    async with session:
+        await session.senders.list()
+
+    assert provider.closed == 1
+
+
+class Shop(ViberSession):
+    """A session with something of its own."""
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        super().__init__(ApiKey("key"), **settings)
+        self.name = name
+
+
+def test_a_view_of_a_subclass_is_one_too() -> None:
+    """With whatever the subclass added."""
+    shop = Shop("flowers", retries=1)
+    view = shop.with_options(retries=2)
+
+    assert (type(view), view.name, view._options.retries.retries) == (Shop, "flowers", 2)
+    assert shop._options.retries.retries == 1
+    assert view.campaigns is not shop.campaigns
+    assert repr(view).startswith("<Shop new")
+
+
+class Unhashable(tzinfo):
+    """A time zone that compares by value, and so has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unhashable)
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:  # noqa: ARG002 - always the same
+        return timedelta(hours=2)
+
+
+@in_virtual_time
+async def test_a_time_zone_that_cannot_be_hashed_will_do() -> None:
+    """Dates are read in it like in any other."""
+    zone = Unhashable()
+    row = {"id": 1, "phone": 380931111111, "add_date": "2019-03-26 12:40:05"}
+    session, _ = session_over(
+        ok({"data": {"list": [row], "total": 1}}), ok({"data": {"list": [], "total": 1}}), time_zone=zone
+    )
+    async with session:
+        [entry] = [entry async for entry in session.blacklist.list()]
+
+    assert entry.add_date is not None
+    assert (entry.add_date.tzinfo, entry.add_date.hour) == (zone, 12)

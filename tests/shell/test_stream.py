@@ -119,12 +119,46 @@ async def test_the_network_is_read_no_further_ahead_than_a_few_pieces() -> None:
     async with session:
         stream = session.campaigns.iter_recipients(44)
         await anext(stream)
-        await asyncio.sleep(3600)
+        await asyncio.sleep(290)
         ahead = len(taken)
         rest = [r async for r in stream]
 
     assert ahead <= 8
     assert len(rest) == 100
+
+
+@in_virtual_time
+async def test_a_stream_that_is_forgotten_gives_its_connection_up() -> None:
+    """After five minutes without a reader, and it says so if one comes back."""
+    endless = Pieces(HEAD, *[row(FIRST) + b","] * 1000)
+    session, _ = streaming(endless)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await anext(stream)
+        await asyncio.sleep(301)
+
+        assert (endless.closed, session.statistics().in_flight) == (True, 0)
+        with pytest.raises(TransportError, match="not read for 300 s"):
+            [r async for r in stream]
+
+
+@in_virtual_time
+async def test_a_reader_may_make_calls_meanwhile() -> None:
+    """Streams have places of their own: with one connection for calls, a call inside the loop goes through."""
+
+    class Both(Streaming):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == "/viber/senders":
+                return httpx.Response(200, json=[])
+            return await super().handle_async_request(request)
+
+    session, _ = session_over(provider=Both([HEAD, *[row(FIRST) + b","] * 50, row(FIRST), b"]}"]), max_connections=1)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        await anext(stream)
+
+        assert await session.senders.list() == ()
+        await stream.aclose()
 
 
 @in_virtual_time
@@ -362,7 +396,7 @@ async def test_a_failure_of_somebodys_middleware_reaches_the_reader() -> None:
 
     session, _ = streaming(ROWS, middleware=[broken])
     async with session:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(UsageError, match="ZeroDivisionError"):
             await anext(session.campaigns.iter_recipients(44))
 
 

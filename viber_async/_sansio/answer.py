@@ -17,7 +17,7 @@ from attrs import field, frozen
 from viber_async import errors
 from viber_async._sansio import wire_json
 from viber_async._sansio.call import Kind, Unreadable
-from viber_async._sansio.privacy import safe_text, shown
+from viber_async._sansio.privacy import safe_text, shown, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +33,6 @@ EVIDENCE: Final = 2000
 """Characters of a body that an error keeps."""
 SHORT: Final = 300
 """Characters of the provider's sentence that an error's text repeats."""
-RECOGNISABLE: Final = 8
-"""Characters by which the beginning of a token is known again."""
 KEPT_HEADERS: Final = ("content-type", "date", "retry-after", "x-request-id", "request-id")
 
 FOR_EVER: Final = 1e12
@@ -157,17 +155,9 @@ def _sayer(call: Call[T], answer: Answer) -> Sayer:
         text = words if isinstance(words, str) else shown(words)
         if call.kind is Kind.TOKEN:
             return text if _OAUTH_WORD.fullmatch(text) else ""
-        return safe_text(_without(answer.secret, text), limit)
+        return safe_text(without(answer.secret, text), limit)
 
     return say
-
-
-def _without(secret: str, text: str) -> str:
-    """Give *text* with whatever begins like *secret* hidden to the next space: whole, cut short, or escaped."""
-    if not secret:
-        return text
-    beginning = "".join(rf"\\*{re.escape(character)}" for character in secret[:RECOGNISABLE])
-    return re.sub(rf"{beginning}\S*", "•••", text)
 
 
 def _envelope(parsed: object, say: Sayer) -> _Envelope:
@@ -240,7 +230,7 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
 
 
 def _kind(call: Call[T], status: int, code: int | None) -> type[errors.ApiError]:
-    if code in BY_CODE:
+    if code in BY_CODE and not 300 <= status < 400 and status < 500:  # a server that fails may have done its work
         return BY_CODE[code]
     if call.kind is Kind.TOKEN and status in TOKEN_BY_STATUS:
         return TOKEN_BY_STATUS[status]
@@ -265,7 +255,7 @@ def _target(answer: Answer, say: Sayer) -> str:
 def unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiError:
     """Give the error for a body that is not what it should be; *answer* holds its beginning at least."""
     said = f" at {why.where}: {why.why}" if why.where else f": {why.why}"
-    said = _QUOTED.sub("…", said) if call.kind is Kind.TOKEN else _without(answer.secret, said)
+    said = _QUOTED.sub("…", said) if call.kind is Kind.TOKEN else without(answer.secret, said)
     useless_token = call.kind is Kind.TOKEN and why.where in ("access_token", "token_type")
     kind = errors.AuthenticationError if useless_token else errors.DecodeError
     return kind(

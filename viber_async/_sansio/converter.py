@@ -279,9 +279,21 @@ def _unlike(wanted: str, value: object) -> Unreadable:
 # The hooks, one for each oddity
 
 
-@lru_cache(maxsize=ZONES)
 def make_converter(time_zone: tzinfo | None) -> Converter:
     """Give the converter for an account in *time_zone*; None leaves datetimes as the provider sends them."""
+    try:
+        hash(time_zone)
+    except TypeError:  # one that cannot be hashed is a tzinfo all the same
+        return _converter(time_zone)
+    return _kept_converter(time_zone)
+
+
+@lru_cache(maxsize=ZONES)
+def _kept_converter(time_zone: tzinfo | None) -> Converter:
+    return _converter(time_zone)
+
+
+def _converter(time_zone: tzinfo | None) -> Converter:
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, read_int)
     converter.register_structure_hook(bool, read_bool)

@@ -21,6 +21,8 @@ _DATE_OR_PHONE: Final = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)|\d(?:{_BETWEEN
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
 )
+RECOGNISABLE: Final = 8
+"""Characters by which the beginning of a token is known again."""
 
 
 def mask_phone(phone: str) -> str:
@@ -39,6 +41,14 @@ def mask_phones(text: str) -> str:
 def _masked(match: re.Match[str]) -> str:
     found = match[0]
     return found if match["date"] else mask_phone("".join(c for c in found if c.isdigit()))
+
+
+def without(secret: str, text: str) -> str:
+    """Give *text* with whatever begins like *secret* hidden to the next space: whole, cut short, or escaped."""
+    if not secret:
+        return text
+    beginning = "".join(rf"\\*{re.escape(character)}" for character in secret[:RECOGNISABLE])
+    return re.sub(rf"{beginning}\S*", "•••", text)
 
 
 def safe_text(text: str, limit: int = 500) -> str:

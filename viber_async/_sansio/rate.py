@@ -201,9 +201,10 @@ class Lanes(Generic[Waiter]):
         """Give how many wait in *lane*."""
         return len(self._waiting[lane])
 
-    def join(self, lane: Lane, waiter: Waiter) -> None:
-        """Stand at the end of *lane*."""
-        self._waiting[lane].append(waiter)
+    def join(self, lane: Lane, waiter: Waiter, *, first: bool = False) -> None:
+        """Stand at the end of *lane*, or at its head if it had its turn before and was refused."""
+        waiting = self._waiting[lane]
+        (waiting.appendleft if first else waiting.append)(waiter)
 
     def leave(self, lane: Lane, waiter: Waiter) -> None:
         """Give up waiting."""

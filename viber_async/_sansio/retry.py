@@ -131,10 +131,17 @@ def decide(  # noqa: PLR0913 - a table has as many inputs as it has
     attempt: int,
     policy: RetryPolicy,
     budget: RepeatBudget,
+    left: float,
     chance: float,
 ) -> float | None:
-    """Give the seconds to wait before repeating attempt number *attempt*, or None: do not repeat."""
-    if attempt > policy.retries or failure(error) not in REPEATABLE[kind]:
+    """Give the seconds to wait before repeating attempt number *attempt*, or None: do not repeat.
+
+    *left* is what the deadline leaves, in seconds. A throttled attempt costs no budget: the shared pause holds it back.
+    """
+    column = failure(error)
+    if attempt > policy.retries or column not in REPEATABLE[kind]:
         return None
     pause = policy.pause(error, attempt, chance)
-    return pause if pause is not None and budget.spend() else None
+    if pause is None or pause >= left:
+        return None
+    return pause if column is Failure.THROTTLED or budget.spend() else None

@@ -1,0 +1,116 @@
+"""One attempt under way: what is known of it, and when it can be ended without harm.
+
+httpx 0.28.1's pool loses a place for good when a request is cancelled at the wrong moment. The right moments are
+those in which httpcore waits for the network and for nothing else, and its trace tells when one begins. So whoever
+wants to end an attempt says so, and it is cancelled at once where that is safe, and else at the next safe moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field
+
+from viber_async.errors import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from viber_async._sansio.rate import Lane
+    from viber_async._sansio.tokens import Token
+
+Events = dict[str, Any]
+
+SAFE: Final = frozenset(
+    {
+        "connect_tcp",
+        "start_tls",
+        "send_request_headers",
+        "send_request_body",
+        "receive_response_headers",
+        "receive_response_body",
+    }
+)
+"""Stages of httpcore's in which it waits for the network, from their ``.started`` to the next event."""
+
+FORCED: Final = 0.5
+"""Seconds after which an attempt is ended at any moment: a deadline must not hang on a transport's good manners."""
+
+
+@define(eq=False)
+class Flight:
+    """What is known of one attempt while it is under way."""
+
+    endpoint: str = ""
+    lane: Lane = "interactive"
+    again: bool = False
+    """It was refused by the rate limit before, and goes to the head of its lane."""
+    streams: bool = False
+    """Its body may stay open for as long as somebody reads it."""
+    token: Token | None = None
+    entering: Callable[[httpx.Request], None] | None = field(default=None, repr=False)
+    """Called once, with its turn and its place taken and the network next."""
+    waited: float = 0.0
+    """Seconds until its turn came."""
+    entered: bool = False
+    """It was handed to the network."""
+    on_wire: bool = False
+    """It is in the hands of the network at this moment."""
+    traced: bool = False
+    """The transport tells what it does."""
+    left: bool = False
+    """The head of the request started to leave."""
+    arrived: bool = False
+    """The answer was read to its end."""
+    safe: bool = True
+    """On the wire, and a cancellation would do no harm."""
+    _doomed: asyncio.Task[Any] | None = field(default=None, repr=False, init=False)
+
+    @property
+    def delivery(self) -> Delivery:
+        """Give what can be said of it at this moment."""
+        if self.arrived:
+            return Delivery.ANSWERED
+        if not self.entered or (self.traced and not self.left):
+            return Delivery.NOT_SENT
+        return Delivery.UNKNOWN
+
+    @property
+    def secret(self) -> str:
+        """Give what must not be shown: the value of the token that it carries."""
+        return "" if self.token is None else self.token.value
+
+    def enter(self, request: httpx.Request, *, safe: bool) -> None:
+        """Note that the network is next; *safe* is said of transports that keep no pool of httpcore's."""
+        if self.entering is not None:
+            self.entering(request)
+        self.entered = self.on_wire = True
+        self.safe = safe
+
+    def note(self, event: str, info: Events) -> bool:
+        """Note an event of httpcore's trace; tell whether the head of the request leaves with it."""
+        self.traced = True
+        stage, _, moment = event.rpartition(".")
+        name = stage.rpartition(".")[2]
+        self.safe = moment == "started" and name in SAFE
+        if self.safe and self._doomed is not None:
+            self._doomed.cancel()
+        leaves = name == "send_request_headers" and moment == "started" and not _is_for_a_proxy(info)
+        self.left |= leaves
+        return leaves
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """Cancel *task*, in which this attempt runs, as soon as that does no harm."""
+        if not self.on_wire or self.safe:
+            task.cancel()
+        elif self._doomed is None:
+            self._doomed = task
+            asyncio.get_running_loop().call_later(FORCED, task.cancel)
+
+
+def _is_for_a_proxy(info: Events) -> bool:
+    """A tunnel is opened with the same extensions, so its CONNECT is traced as if it were the request."""
+    return bool(info["request"].method == b"CONNECT")
