@@ -202,15 +202,19 @@ class ViberSession:
         *lane* is ``"interactive"`` or ``"bulk"``: bulk work steps back behind whatever a person waits for.
         """
         old = self._options
-        view = copy.copy(self)
-        view._is_view = True
-        view._options = Options(
-            timeout=old.timeout if timeout is DEFAULT else Timeout.of(timeout),
-            deadline=old.deadline if deadline is DEFAULT else checked.deadline(deadline),
-            retries=old.retries if retries is DEFAULT else checked.retries(retries),
-            lane=old.lane if lane is DEFAULT else checked.lane(lane),
+        return self._view(
+            Options(
+                timeout=old.timeout if timeout is DEFAULT else Timeout.of(timeout),
+                deadline=old.deadline if deadline is DEFAULT else checked.deadline(deadline),
+                retries=old.retries if retries is DEFAULT else checked.retries(retries),
+                lane=old.lane if lane is DEFAULT else checked.lane(lane),
+            )
         )
-        view._name_spaces()
+
+    def _view(self, options: Options) -> Self:
+        view = copy.copy(self)  # of a subclass too, with all that it added
+        vars(view).update(_options=options, _is_view=True)
+        ViberSession._name_spaces(view)
         return view
 
     async def request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import tzinfo
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, cast
@@ -203,19 +203,25 @@ def _collaborator(name: str, value: T, methods: tuple[str, ...], give: str) -> T
         not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in methods)
     ):
         return value
-    got = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
-    raise ConfigurationError(f"{name}: {give}; got {got}")
+    raise ConfigurationError(f"{name}: {give}; got {_a(value)}")
 
 
 def middleware(value: object) -> tuple[Middleware, ...]:
-    if isinstance(value, Iterable) and not callable(value):
-        hooks = tuple(cast("Iterable[Callable[..., object]]", value))
-        if all(callable(hook) for hook in hooks):
-            return cast("tuple[Middleware, ...]", hooks)
-    raise ConfigurationError(
-        "middleware: give a list of callables (async def middleware(attempt, call_next)), even for one; "
-        f"got a {type(value).__name__}"
-    )
+    hooks = _several(value)
+    if hooks is None or not all(callable(hook) for hook in hooks):
+        raise ConfigurationError(
+            "middleware: give a list of callables (async def middleware(attempt, call_next)), even for one; "
+            f"got {_a(value)}"
+        )
+    return cast("tuple[Middleware, ...]", hooks)
+
+
+def _several(value: object) -> tuple[object, ...] | None:
+    return None if callable(value) or not isinstance(value, Iterable) else tuple(cast("Iterable[object]", value))
+
+
+def _a(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def user_agent(value: object) -> str:

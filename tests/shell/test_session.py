@@ -577,7 +577,7 @@ def test_a_part_that_cannot_do_its_work_is_refused_when_the_session_is_made(
 )
 def test_an_address_that_is_no_proxys_is_refused_when_the_session_is_made(proxy: Any) -> None:
     """Nothing of it is shown: it may hold a password."""
-    with pytest.raises(ConfigurationError, match="^proxy: write it as") as caught:
+    with pytest.raises(ConfigurationError, match=r"^proxy: write it as") as caught:
         ViberSession(CREDENTIALS, proxy=proxy)
 
     assert "hid" not in str(caught.value)
@@ -653,8 +653,14 @@ class Unhashable(tzinfo):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Unhashable)
 
-    def utcoffset(self, dt: datetime | None) -> timedelta:  # noqa: ARG002 - always the same
+    def utcoffset(self, _: datetime | None) -> timedelta:
         return timedelta(hours=2)
+
+    def dst(self, _: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def tzname(self, _: datetime | None) -> str:
+        return "here"
 
 
 @in_virtual_time
