@@ -105,8 +105,30 @@ CODES = [
 ]
 
 
+@pytest.mark.parametrize("code", [401, 2020202020])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(300, errors.ApiError), (399, errors.ApiError), (500, errors.ServerError), (503, errors.ServerError)],
+)
+def test_a_server_that_fails_is_not_believed_when_it_asks_for_more(code, status, kind):
+    """Both codes are answered by sending again, and it may have done its work (R05)."""
+    error = error_of(answer(status, {"error_code": code}))
+
+    assert type(error) is kind
+    assert not is_certain_refusal(error)
+
+
+@pytest.mark.parametrize(("code", "kind"), CODES[2:])
+def test_any_other_code_names_the_failure_of_a_server_that_fails(code, kind):
+    """They are final, so nothing is sent again; but it is no proof that nothing was done."""
+    error = error_of(answer(500, {"error_code": code}))
+
+    assert type(error) is kind
+    assert not is_certain_refusal(error)
+
+
 @pytest.mark.parametrize(("code", "kind"), CODES)
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 429, 499])
 @pytest.mark.parametrize("write", [int, str])
 def test_a_known_code_says_more_than_the_status(code, kind, status, write):
     """The body is looked at first; a code may be written as a string."""

@@ -41,7 +41,13 @@ def cells() -> list[tuple[Kind, Failure, bool]]:
 
 def asks(error: errors.ViberError, kind: Kind = Kind.READ, **changes) -> float | None:
     """Decide about *error* with plain values for what a test does not name."""
-    given: dict[str, Any] = {"attempt": 1, "policy": RetryPolicy(), "budget": RepeatBudget(), "chance": 0.5} | changes
+    given: dict[str, Any] = {
+        "attempt": 1,
+        "policy": RetryPolicy(),
+        "budget": RepeatBudget(),
+        "left": math.inf,
+        "chance": 0.5,
+    } | changes
     return decide(kind, error, **given)
 
 
@@ -296,3 +302,23 @@ def test_what_is_not_repeated_costs_nothing(error, changes):
 def test_the_attempt_that_failed_is_the_number_of_its_repetition(attempt, seconds):
     """The first repetition follows the first attempt."""
     assert asks(EXAMPLES[Failure.BROKEN], attempt=attempt) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("left", "pause"), [(0.06, 0.05), (0.05, None), (0.04, None), (-1.0, None)])
+def test_a_pause_that_the_deadline_forbids_is_not_begun_and_costs_nothing(left, pause):
+    """The budget is for repetitions that are made."""
+    budget = RepeatBudget()
+    asked = asks(errors.ServerError(status=503), left=left, budget=budget)
+    spent = sum(budget.spend() for _ in range(20))
+
+    assert asked == (None if pause is None else pytest.approx(pause))
+    assert spent == (10 if pause is None else 9)
+
+
+def test_a_throttled_attempt_costs_no_budget():
+    """The shared pause holds it back; an outage it is not."""
+    budget = RepeatBudget()
+    for _ in range(50):
+        assert asks(errors.RateLimitError(status=429), budget=budget) is not None
+
+    assert budget.spend()

@@ -41,6 +41,10 @@ PER_SECOND_CODE: Final = 2020202020
 
 _IMF_DATE: Final = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 _QUOTED: Final = re.compile(r"""(['"]).*\1""", re.DOTALL)
+ASKING_FOR_MORE: Final = (401, PER_SECOND_CODE)
+"""Codes that are answered by sending again, creates included: not believed of a server that fails or redirects, which
+may have done its work."""
+
 _OAUTH_WORD: Final = re.compile(r"[a-z_]{1,40}")
 
 BY_CODE: Final[dict[int, type[errors.ApiError]]] = {
@@ -230,7 +234,7 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
 
 
 def _kind(call: Call[T], status: int, code: int | None) -> type[errors.ApiError]:
-    if code in BY_CODE and not 300 <= status < 400 and status < 500:  # a server that fails may have done its work
+    if code in BY_CODE and not (code in ASKING_FOR_MORE and (300 <= status < 400 or status >= 500)):
         return BY_CODE[code]
     if call.kind is Kind.TOKEN and status in TOKEN_BY_STATUS:
         return TOKEN_BY_STATUS[status]

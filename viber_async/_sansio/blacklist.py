@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cattrs import Converter
 
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
-from viber_async._sansio.converter import NO_EXTRAS, NOT_ON_THE_WIRE, Extras, brief, read_int, wire
+from viber_async._sansio.converter import NO_EXTRAS, NOT_ON_THE_WIRE, Extras, brief, merged, read_int, wire
 from viber_async._sansio.door import one_line, window
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import wire_phone
@@ -90,6 +90,7 @@ class _Listed:
 class _Added:
     result: bool
     counters: BlacklistAdded
+    extras: Extras = field(kw_only=True, default=NO_EXTRAS)
 
 
 @frozen
@@ -141,7 +142,7 @@ def _read_total(converter: Converter, data: object) -> int:
 def _read_added(converter: Converter, data: object) -> BlacklistAdded:
     answer = converter.structure(data, _Added)
     _check_result(result=answer.result)
-    return answer.counters
+    return evolve(answer.counters, extras=merged(answer.extras, answer.counters.extras))
 
 
 def _read_removed(converter: Converter, data: object) -> BlacklistRemoved:

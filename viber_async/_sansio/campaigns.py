@@ -23,6 +23,7 @@ from viber_async._sansio.converter import (
     OpenNumber,
     OpenWord,
     brief,
+    fields_repr,
     one_or_many,
     read_book_id,
     read_int,
@@ -33,6 +34,7 @@ from viber_async._sansio.door import link, one_line, positive_id, text, whole, w
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import phones, wire_phone
 from viber_async._sansio.privacy import mask_phone, refused, safe_text
+from viber_async.errors import ValidationError
 
 MAX_RECIPIENTS: Final = 1000
 """A: "recipients array, 1000 recipients maximum", in the comments of the page's examples."""
@@ -120,6 +122,7 @@ class Button:
 
     text: str = field(converter=_button_text, repr=brief)
     link: str = field(converter=_button_link, repr=brief)
+    __repr__ = fields_repr
 
 
 @frozen
@@ -127,6 +130,7 @@ class Image:
     """A picture under the text and the button, or alone: where it lies."""
 
     link: str = field(converter=_image_link, repr=brief)
+    __repr__ = fields_repr
 
 
 @frozen
@@ -135,6 +139,7 @@ class ResendSms:
 
     sms_text: str = field(converter=_sms_text, repr=brief)
     sms_sender_name: str = field(converter=_sms_sender_name, repr=brief)
+    __repr__ = fields_repr
 
 
 def _instant(value: Literal["now"] | datetime) -> object:
@@ -191,6 +196,7 @@ class CampaignDraft:
     resend_sms: ResendSms | None
     duplicates: int = field(init=False, eq=False)
     """How many recipients were left out because the same phone stood before them."""
+    __repr__ = fields_repr
 
     def __init__(  # noqa: PLR0913 - the provider's fields, all by keyword
         self,
@@ -208,20 +214,24 @@ class CampaignDraft:
         image: Image | None = None,
         resend_sms: ResendSms | None = None,
     ) -> None:
-        checked: dict[str, Any] = {
-            "sender_id": whole(sender_id, "sender_id", "the id of a verified sender, a positive int"),
-            "message_live_time": _live_time(message_live_time),
-            "task_name": _optional(task_name, _task_name),
-            "message": _optional(message, _message),
-            "message_type": _message_type(message_type),
-            "send_date": _send_date(send_date),
-            "stretch_time": _optional(stretch_time, _stretch_time),
-            "button": _instance(button, Button, "button"),
-            "image": _instance(image, Image, "image"),
-            "resend_sms": _instance(resend_sms, ResendSms, "resend_sms"),
-        }
-        _check_contents(checked)
-        checked |= _audience(recipients, address_book)
+        try:
+            checked: dict[str, Any] = {
+                "sender_id": whole(sender_id, "sender_id", "the id of a verified sender, a positive int"),
+                "message_live_time": _live_time(message_live_time),
+                "task_name": _optional(task_name, _task_name),
+                "message": _optional(message, _message),
+                "message_type": _message_type(message_type),
+                "send_date": _send_date(send_date),
+                "stretch_time": _optional(stretch_time, _stretch_time),
+                "button": _instance(button, Button, "button"),
+                "image": _instance(image, Image, "image"),
+                "resend_sms": _instance(resend_sms, ResendSms, "resend_sms"),
+            }
+            _check_contents(checked)
+            checked |= _audience(recipients, address_book)
+        except ValidationError as error:
+            del recipients  # phones are not for those who see a traceback with its locals
+            raise error.with_traceback(None) from None
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # as the initialisers do that attrs writes for frozen classes
 
@@ -236,16 +246,11 @@ class CampaignDraft:
             ValidationError: an unknown key, a missing one, or a value that breaks a rule.
 
         """
-        values = _known_keys(data, "data", _DRAFT_KEYS)
-        for name in ("sender_id", "message_live_time"):
-            if name not in values:
-                raise refused(name, None, "is required")
-        if (additional := values.pop("additional", None)) is not None:
-            parts = _known_keys(additional, "additional", _PARTS)
-            values |= {name: _part(part, name) for name, part in parts.items() if part is not None}
-        if values.get("send_date", "now") != "now":
-            values["send_date"] = _date_from_text(values["send_date"])
-        return cls(**values)
+        try:
+            return cls(**_draft_values(data))
+        except ValidationError as error:
+            del data
+            raise error.with_traceback(None) from None
 
 
 _PARTS: Final[Mapping[str, tuple[type[Button | Image | ResendSms], tuple[str, ...]]]] = {
@@ -265,6 +270,19 @@ _DRAFT_KEYS: Final = (
     "stretch_time",
     "additional",
 )
+
+
+def _draft_values(data: Mapping[str, object]) -> dict[str, Any]:
+    values = _known_keys(data, "data", _DRAFT_KEYS)
+    for name in ("sender_id", "message_live_time"):
+        if name not in values:
+            raise refused(name, None, "is required")
+    if (additional := values.pop("additional", None)) is not None:
+        parts = _known_keys(additional, "additional", _PARTS)
+        values |= {name: _part(part, name) for name, part in parts.items() if part is not None}
+    if values.get("send_date", "now") != "now":
+        values["send_date"] = _date_from_text(values["send_date"])
+    return values
 
 
 def _optional(value: object, check: Callable[[object], object]) -> object:

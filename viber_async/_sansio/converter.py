@@ -83,6 +83,11 @@ def extras(items: Mapping[str, object], depth: int = 0) -> Extras:
     return Extras({key: _frozen(value, depth) for key, value in items.items()})
 
 
+def merged(first: Extras, second: Extras) -> Extras:
+    """Give the keys of both; of a key in both, the value of *second*."""
+    return Extras({**first, **second}) if first or second else NO_EXTRAS
+
+
 def _frozen(value: object, depth: int) -> object:
     match value:
         case dict():
@@ -131,6 +136,16 @@ class OpenNumber(IntEnum):
     def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[int]]:
         """By value, as above."""
         return type(self), (self.value,)
+
+
+def fields_repr(x: attrs.AttrsInstance) -> str:
+    """Give the repr that attrs makes, but also of an object whose making failed: a traceback may show it."""
+    shown_fields = [
+        f"{a.name}={a.repr(getattr(x, a.name)) if callable(a.repr) else repr(getattr(x, a.name))}"
+        for a in attrs.fields(type(x))
+        if a.repr and hasattr(x, a.name)
+    ]
+    return f"{type(x).__qualname__}({', '.join(shown_fields)})"
 
 
 def brief(value: object) -> str:
