@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import field, frozen
+
 from viber_async._defaults import PAGE_ROWS
+from viber_async._exchange import without_frames
 from viber_async._pages import Pages
 from viber_async._sansio import blacklist as calls
 from viber_async._sansio.blacklist import BATCH, BlacklistAdded, BlacklistRemoved
+from viber_async._sansio.converter import merged
 from viber_async._sansio.phones import phones as read_phones
 from viber_async.errors import ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from viber_async._exchange import Reply
     from viber_async._sansio.blacklist import BlacklistEntry
@@ -69,9 +73,10 @@ class Blacklist:
                 idempotent, so the same call may simply be made again.
 
         """
-        return await self._in_batches(
-            phones, partial(calls.add_phones, description=description), BlacklistAdded(0, exists=0), _plus_added
-        )
+        batches = _Batches(phones)
+        del phones  # not for those who see a traceback with its locals
+        call_for = partial(calls.add_phones, description=description)
+        return await self._in_batches(batches, call_for, BlacklistAdded(0, exists=0), _plus_added)
 
     async def remove(self, phones: Iterable[str | int]) -> BlacklistRemoved:
         """Remove any number of phones, in batches, and give how many were removed.
@@ -84,37 +89,58 @@ class Blacklist:
             ViberError: a batch failed; ``partial`` has the counters of the batches before it.
 
         """
-        return await self._in_batches(phones, calls.remove_phones, BlacklistRemoved(0), _plus_removed)
+        batches = _Batches(phones)
+        del phones  # not for those who see a traceback with its locals
+        return await self._in_batches(batches, calls.remove_phones, BlacklistRemoved(0), _plus_removed)
 
     async def _page(self, limit: int, offset: int) -> Page[BlacklistEntry]:
         return await self._caller.get(calls.list_blacklist(limit, offset))
 
     async def _in_batches(
         self,
-        phones: Iterable[str | int],
+        batches: _Batches,
         call_for: Callable[[tuple[str, ...]], Call[Counted]],
         total: Counted,
         add: Callable[[Counted, Reply[Counted]], Counted],
     ) -> Counted:
-        for call in [call_for(batch) for batch in _batches(phones)]:
-            try:
-                total = add(total, await self._caller.reply(call))
-            except ViberError as error:
-                error.partial = total
-                raise
+        try:
+            for call in batches.calls(call_for):
+                try:
+                    total = add(total, await self._caller.reply(call))
+                except ViberError as error:
+                    error.partial = total
+                    raise
+        except ViberError as error:
+            raise without_frames(error) from error.__cause__  # the frames below hold every phone
         return total
 
 
+@frozen
+class _Batches:
+    """Phones as they were given; its repr shows none of them."""
+
+    _phones: Iterable[str | int] = field(repr=False)
+
+    def calls(self, call_for: Callable[[tuple[str, ...]], Call[Counted]]) -> list[Call[Counted]]:
+        """Give the calls for all of them, of which none is made before every phone was checked."""
+        different, _ = read_phones(self._phones, "phones")
+        return [call_for(different[start : start + BATCH]) for start in range(0, len(different), BATCH)]
+
+
 def _plus_added(total: BlacklistAdded, more: Reply[BlacklistAdded]) -> BlacklistAdded:
-    new, exact = more.value, total.exact and not more.unsure
-    return BlacklistAdded(total.added + new.added, exists=total.exists + new.exists, exact=exact)
+    new = more.value
+    return BlacklistAdded(
+        total.added + new.added,
+        exists=total.exists + new.exists,
+        exact=total.exact and not more.unsure,
+        extras=merged(total.extras, new.extras),
+    )
 
 
 def _plus_removed(total: BlacklistRemoved, more: Reply[BlacklistRemoved]) -> BlacklistRemoved:
-    return BlacklistRemoved(total.deleted + more.value.deleted, exact=total.exact and not more.unsure)
-
-
-def _batches(phones: Iterable[str | int]) -> Iterator[tuple[str, ...]]:
-    different, _ = read_phones(phones, "phones")
-    for start in range(0, len(different), BATCH):
-        yield different[start : start + BATCH]
+    new = more.value
+    return BlacklistRemoved(
+        total.deleted + new.deleted,
+        exact=total.exact and not more.unsure,
+        extras=merged(total.extras, new.extras),
+    )

@@ -25,6 +25,7 @@ from viber_async._journey import Journey, Options
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
+from viber_async._sansio.call import Kind
 from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
@@ -35,6 +36,7 @@ from viber_async.errors import (
     ProtocolError,
     RateLimitError,
     SessionClosedError,
+    TransportError,
     UsageError,
     ValidationError,
     ViberError,
@@ -116,6 +118,10 @@ class Origin:
         )
 
 
+class _TokenGoneError(TransportError):
+    """Between the waiting for a turn and the turn itself, the token was refused to somebody else; nothing was sent."""
+
+
 class Exchange:
     """Runs calls over one transport, for one account."""
 
@@ -192,6 +198,10 @@ class Exchange:
                 if not self._may_replay(bearer, error, journey) or replayed:
                     raise
                 replayed = True
+            except _TokenGoneError:
+                journey.attempts -= 1
+                journey.had_turn = True
+                continue
             except ViberError as error:
                 await self._wait_to_repeat(journey, error)
             else:
@@ -204,16 +214,17 @@ class Exchange:
         call, options = journey.call, journey.options
 
         def entering(request: httpx.Request) -> None:
+            if bearer is not None:
+                flight.token = bearer.current()
+                if flight.token is None:
+                    raise _TokenGoneError
+                request.headers["authorization"] = f"Bearer {flight.token.value}"
             self.counters.requests += 1
-            newer = None if bearer is None else bearer.current()
-            if newer is not None and newer is not flight.token:
-                flight.token = newer
-                request.headers["authorization"] = f"Bearer {newer.value}"
 
         journey.flight = flight = Flight(
             endpoint=f"{call.method} {call.kind.value}",
             lane=options.lane,
-            again=journey.throttled,
+            again=journey.had_turn or call.kind is Kind.TOKEN,  # everybody may be waiting for a token
             streams=journey.streams,
             token=token,
             entering=entering,
@@ -229,7 +240,7 @@ class Exchange:
     async def _wait_to_repeat(self, journey: Journey, error: ViberError) -> None:
         """Wait as long as is due before repeating after *error*, or raise it."""
         journey.unsure |= failure(error) is Failure.BROKEN
-        journey.throttled = isinstance(error, RateLimitError)
+        journey.had_turn = isinstance(error, RateLimitError)
         pause = None if journey.abandoned or journey.committed else self._pause(journey, error)
         if isinstance(error, RateLimitError):
             self.counters.throttled += 1
@@ -237,7 +248,7 @@ class Exchange:
         if pause is None:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)
-        if not journey.throttled:  # that pause is shared, and waited for in the queue
+        if not journey.had_turn:  # that pause is shared, and waited for in the queue
             await asyncio.sleep(pause)
 
     def _pause(self, journey: Journey, error: ViberError) -> float | None:

@@ -63,8 +63,8 @@ class Journey:
     """The latest attempt."""
     unsure: bool = False
     """An earlier attempt may have been processed, so that a repetition may have found its work done."""
-    throttled: bool = False
-    """The latest attempt was refused by the rate limit."""
+    had_turn: bool = False
+    """It had its turn, and the turn came to nothing: it goes to the head of its lane."""
     abandoned: bool = False
     """Its caller was cancelled: nothing more is started for it."""
     committed: bool = False

@@ -195,6 +195,13 @@ def test_unknown_keys_beside_the_counters_are_kept():
     assert (removed.exact, removed.extras) == (True, {"exact": False})
 
 
+def test_unknown_keys_of_the_answer_itself_are_kept_too():
+    """Those beside the counters count more."""
+    answer = {"result": True, "job": 5, "note": "a", "counters": {"added": 1, "exists": 0, "note": "b"}}
+
+    assert read(add_phones(PHONES, None), answer).extras == {"job": 5, "note": "b"}
+
+
 COUNTERS = {"added": 1, "exists": 0}
 
 

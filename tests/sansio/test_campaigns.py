@@ -3,6 +3,7 @@ import copy
 import itertools
 import json
 import pickle
+import traceback
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -1086,3 +1087,42 @@ def test_results_are_values_that_hide_phones():
         assert "380931111111" not in repr(found)
     assert "380931111111" not in repr(row().recipients)
     assert to_dict(row(price=Decimal("0.10")))["recipients"][0]["price"] == "0.10"
+
+
+GOOD = {"sender_id": 1, "message_live_time": 60, "message": "hi", "recipients": [PHONE, 380932222222]}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Button("", "https://a.example"),
+        lambda: Button("text", "ftp://a.example"),
+        lambda: Image("ftp://a.example"),
+        lambda: ResendSms("text", ""),
+        lambda: CampaignDraft(**(GOOD | {"sender_id": 0})),
+        lambda: CampaignDraft(**(GOOD | {"recipients": [PHONE, 380932222222, "12"]})),
+        lambda: CampaignDraft(**(GOOD | {"address_book": 5})),
+        lambda: CampaignDraft.from_dict(GOOD | {"message_live_time": 5}),
+        lambda: CampaignDraft.from_dict(GOOD | {"additional": 5}),
+        lambda: CampaignDraft.from_dict(GOOD | {"recipients": [PHONE, 380932222222, "12"]}),
+    ],
+)
+def test_a_refusal_can_be_shown_with_the_locals_of_its_frames(make):
+    """As reporters of errors do: the half-made object has a repr, and no phone stands in a frame of ours."""
+    with pytest.raises(ValidationError) as caught:
+        make()
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in shown.stack if "/viber_async/" in frame.filename or "attrs" in frame.filename]
+
+    assert ours
+    assert not [frame for frame in ours if "380932222222" in str(frame.locals)]
+
+
+def test_a_half_made_draft_shows_what_it_has():
+    """Which is nothing, or some of its fields."""
+    half = CampaignDraft.__new__(CampaignDraft)
+
+    assert repr(half) == "CampaignDraft()"
+    object.__setattr__(half, "sender_id", 5)
+    object.__setattr__(half, "recipients", ("380931111111",))
+    assert repr(half) == "CampaignDraft(sender_id=5, recipients=<1 phones>)"

@@ -26,6 +26,7 @@ from viber_async import (
     DecodeError,
     Delivery,
     NotFoundError,
+    OutcomeUnknownError,
     ProtocolError,
     QuotaError,
     RateLimitError,
@@ -34,8 +35,11 @@ from viber_async import (
     RetryPolicy,
     ServerError,
     SessionClosedError,
+    SessionLoopError,
+    Timeout,
     TransportError,
     UsageError,
+    ValidationError,
     ViberError,
 )
 
@@ -560,3 +564,273 @@ async def test_nothing_is_left_behind_by_failures() -> None:
 
         assert len(asyncio.all_tasks()) == 1
         assert session.statistics().in_flight == 0
+
+
+@in_virtual_time
+async def test_a_failure_before_sending_does_not_hide_an_attempt_that_may_have_worked() -> None:
+    """Cut after sending, then refused: together they are unknown."""
+    session, _ = session_over(httpx.ReadError("cut"), httpx.ConnectError("refused"))
+    async with session:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await session.blacklist.add(["380931111111"])
+
+    assert caught.value.delivery is Delivery.UNKNOWN
+
+
+@pytest.mark.parametrize("code", [401, 2020202020])
+@in_virtual_time
+async def test_a_create_is_not_sent_again_after_a_5xx_whatever_its_body_says(code: int) -> None:
+    """It may have been processed (R05)."""
+    session, provider = session_over(no(503, {"error_code": code}), credentials=CREDENTIALS)
+    async with session:
+        with pytest.raises(OutcomeUnknownError):
+            await session.campaigns.create(sender_id=1, message_live_time=60, message="m", recipients=["380931111111"])
+
+    assert len(provider.requests) == 1
+
+
+CREATE = {"sender_id": 1, "message_live_time": 60, "message": "m", "recipients": ["380931111111"]}
+CREATED = ok(
+    {
+        "result": True,
+        "data": {"task_id": 7, "task_name": "t", "sender_id": 1, "message": "m", "message_live_time": "60"},
+    }
+)
+
+
+@in_virtual_time
+async def test_a_middleware_that_fails_after_sending_leaves_the_outcome_unknown() -> None:
+    """What it raised is the cause; the campaign may exist (C14)."""
+
+    async def clumsy(attempt: Attempt, call_next: CallNext) -> Answer:
+        await call_next(attempt)
+        raise KeyError(attempt.path)
+
+    session, _ = session_over(CREATED, middleware=[clumsy])
+    async with session:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.campaigns.create(**CREATE)
+
+    assert caught.value.handle is not None
+
+
+@in_virtual_time
+async def test_a_transport_that_raises_something_of_its_own_leaves_the_outcome_unknown() -> None:
+    """Whatever its name, it came after the request had been handed over."""
+    session, provider = session_over(RuntimeError("boom"))
+    async with session:
+        with pytest.raises(OutcomeUnknownError, match="RuntimeError"):
+            await session.campaigns.create(**CREATE)
+
+    assert len(provider.requests) == 1
+
+
+@in_virtual_time
+async def test_a_middleware_cannot_send_an_attempt_twice() -> None:
+    """Repeating is decided in one place, by a table."""
+
+    async def eager(attempt: Attempt, call_next: CallNext) -> Answer:
+        await call_next(attempt)
+        return await call_next(attempt)
+
+    session, provider = session_over(CREATED, middleware=[eager])
+    async with session:
+        with pytest.raises(OutcomeUnknownError, match="twice"):
+            await session.campaigns.create(**CREATE)
+
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x": "a\r\nb"}, {"x y": "1"}, {"x": "ü"}, {"": "1"}, {"x": "y" * 5000}], ids=range(5)
+)
+@in_virtual_time
+async def test_a_header_that_cannot_be_sent_is_refused_without_being_shown(headers: dict[str, str]) -> None:
+    """Nothing has left yet (S05)."""
+
+    async def adds(attempt: Attempt, call_next: CallNext) -> Answer:
+        return await call_next(attrs.evolve(attempt, headers=headers))
+
+    session, provider = session_over(CREATED, middleware=[adds])
+    async with session:
+        with pytest.raises(ValidationError, match="headers: a middleware"):
+            await session.campaigns.create(**CREATE)
+
+    assert provider.requests == []
+
+
+@in_virtual_time
+async def test_a_throttled_call_keeps_its_place_in_the_queue() -> None:
+    """It had its turn, so it goes before those who have not (promise 3)."""
+    session, _ = session_over(no(429, THROTTLED), SENDERS)
+    order: list[int] = []
+
+    async def caller(number: int) -> None:
+        await session.senders.list()
+        order.append(number)
+
+    async with session:
+        await asyncio.gather(*(caller(n) for n in range(40)))
+
+    assert order.index(0) <= 10
+
+
+@in_virtual_time
+async def test_a_token_revoked_while_calls_queue_costs_each_of_them_nothing() -> None:
+    """The token is looked at again when the turn has come, so the dead one is not sent by everybody."""
+    revoked = False
+
+    def judge(request: httpx.Request) -> httpx.Response:
+        return no(401) if revoked and request.headers["authorization"] == "Bearer token-1" else SENDERS
+
+    session, provider = session_over(judge, credentials=CREDENTIALS)
+    async with session:
+        calls = [asyncio.create_task(session.senders.list()) for _ in range(60)]
+        await asyncio.sleep(1.5)
+        revoked = True
+        await asyncio.gather(*calls)
+
+    assert provider.tokens == 2
+    assert len(provider.requests) <= 64
+
+
+@in_virtual_time
+async def test_only_what_reached_the_network_counts_as_a_request() -> None:
+    """Calls that were cancelled in the queue did not."""
+    session, _ = session_over(SENDERS)
+    async with session:
+        await session.senders.list()
+        session._parts._limiter.pause(100)
+        queued = [asyncio.create_task(session.senders.list()) for _ in range(5)]
+        await asyncio.sleep(1)
+        for task in queued:
+            task.cancel()
+        await asyncio.wait(queued)
+
+    assert session.statistics().requests == 1
+
+
+@in_virtual_time
+async def test_a_caller_that_went_away_does_not_hold_a_connection_for_long() -> None:
+    """A read gets a second to end by itself; a create gets its deadline."""
+    session, provider = session_over(lambda _: never(), max_connections=1)
+    async with session:
+        lost = asyncio.create_task(session.senders.list())
+        await asyncio.sleep(0.1)
+        lost.cancel()
+        await asyncio.wait([lost])
+        began = now()
+        provider.replies = [SENDERS]
+        await session.senders.list()
+        read = now() - began
+        provider.replies = [lambda _: never()]
+        creating = asyncio.create_task(session.with_options(deadline=30.0).campaigns.create(**CREATE))
+        await asyncio.sleep(0.1)
+        creating.cancel()
+        await asyncio.wait([creating])
+        provider.replies = [SENDERS]
+        began = now()
+        await session.with_options(timeout=Timeout(pool=100.0)).senders.list()
+
+    assert read == pytest.approx(1.0, abs=0.01)
+    assert now() - began == pytest.approx(30.0, abs=0.2)
+
+
+@in_virtual_time
+async def test_all_connections_busy_for_too_long_is_a_timeout_before_sending() -> None:
+    """The pool timeout holds where the places are."""
+    session, _ = session_over(lambda _: never(), max_connections=1, retries=0)
+    async with session:
+        busy = asyncio.create_task(session.senders.list())
+        await asyncio.sleep(1)
+        began = now()
+        with pytest.raises(RequestTimeoutError, match="no place") as caught:
+            await session.with_options(timeout=Timeout(pool=3.0)).senders.list()
+        busy.cancel()
+        await asyncio.wait([busy])
+
+    assert (caught.value.delivery, round(now() - began)) == (Delivery.NOT_SENT, 3)
+
+
+class BrokenLimiter:
+    """A limiter of somebody's whose store is away."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    async def acquire(self, *, lane: object, endpoint: str, again: bool = False) -> BrokenLimiter:
+        self._maybe("acquire")
+        return self
+
+    def sent(self) -> None:
+        self._maybe("sent")
+
+    def end(self, *, answered: bool, untold: bool = False) -> None:
+        self._maybe("end")
+
+    def pause(self, seconds: float) -> None:
+        self._maybe("pause")
+
+    def statistics(self) -> object:
+        return None
+
+    def _maybe(self, where: str) -> None:
+        if where == self.where:
+            raise OSError("away")
+
+
+@pytest.mark.parametrize("where", ["sent", "end"])
+@in_virtual_time
+async def test_a_limiter_that_fails_to_note_a_turn_does_not_cost_the_answer(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor the place: the next call finds one. It is logged."""
+    session, _ = session_over(SENDERS, rate_limiter=BrokenLimiter(where), max_connections=1)
+    async with session:
+        for _ in range(3):
+            assert len(await session.senders.list()) == 1
+
+    assert "the rate limiter failed to note a turn" in caplog.text
+
+
+@in_virtual_time
+async def test_a_limiter_that_gives_no_turn_means_that_nothing_was_sent() -> None:
+    """By name."""
+    session, provider = session_over(SENDERS, rate_limiter=BrokenLimiter("acquire"), retries=0)
+    async with session:
+        with pytest.raises(TransportError, match="rate limiter failed") as caught:
+            await session.senders.list()
+
+    assert (caught.value.delivery, provider.requests) == (Delivery.NOT_SENT, [])
+
+
+@in_virtual_time
+async def test_a_limiter_that_belongs_elsewhere_says_so_itself() -> None:
+    """Our own errors pass as they are."""
+
+    class Foreign(BrokenLimiter):
+        async def acquire(self, *, lane: object, endpoint: str, again: bool = False) -> BrokenLimiter:
+            raise SessionLoopError("elsewhere")
+
+    session, _ = session_over(SENDERS, rate_limiter=Foreign(""))
+    async with session:
+        with pytest.raises(SessionLoopError):
+            await session.senders.list()
+
+
+@in_virtual_time
+async def test_an_error_keeps_neither_the_whole_answer_nor_the_request() -> None:
+    """Only what its own fields hold (S15)."""
+    unreadable, _ = session_over(httpx.Response(200, content=b"[" + b"1," * 100_000))
+    async with unreadable:
+        with pytest.raises(DecodeError) as caught:
+            await unreadable.senders.list()
+    cut, _ = session_over(lambda request: httpx.ReadError("Bearer key was cut", request=request), retries=0)
+    async with cut:
+        with pytest.raises(TransportError) as cut_off:
+            await cut.senders.list()
+
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert len(caught.value.body) <= 2001
+    assert getattr(cut_off.value.__cause__, "_request", None) is None
+    assert "Bearer •••" in str(cut_off.value)

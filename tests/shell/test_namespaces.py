@@ -6,6 +6,7 @@ respx stands where httpx's pool would, so what is checked is exactly what would 
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -467,6 +468,45 @@ async def test_a_failed_batch_says_what_the_batches_before_it_did(
 
     assert caught.value.partial is not None
     assert (caught.value.partial.added, caught.value.partial.exists) == (500, 0)  # type: ignore[attr-defined]
+
+
+async def test_what_else_an_answer_says_stays_readable(session: ViberSession, provider: respx.Router) -> None:
+    """Of many batches, each key as the last one said it."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        size = len(json.loads(request.content)["phones"])
+        counters = {"added": size, "exists": 0, "size": size}
+        said = {"first": True} if size == 500 else {"last": [1]}
+        return httpx.Response(200, json={"result": True, "counters": counters, "deleted": size, **said})
+
+    provider.route(path=BLACKLIST).mock(side_effect=serve)
+    one = await session.blacklist.remove(["380931111111"])
+    many = await session.blacklist.add([f"38093{n:07d}" for n in range(1, 701)])
+    gone = await session.blacklist.remove([f"38093{n:07d}" for n in range(1, 701)])
+
+    assert (one.extras["last"], one.extras["counters"]["size"]) == ((1,), 1)  # type: ignore[index]
+    assert many.added == 700
+    assert dict(many.extras) == {"size": 200, "first": True, "last": (1,), "deleted": 200}
+    assert (gone.extras["first"], gone.extras["last"], gone.deleted) == (True, (1,), 700)
+
+
+@pytest.mark.parametrize("phones", [["380931111111", "12"], ["380931111111", 380932222222]], ids=str)
+@pytest.mark.parametrize("name", ["add", "remove"])
+async def test_the_frames_of_a_failed_write_hold_no_phones(
+    session: ViberSession, provider: respx.Router, name: str, phones: Any
+) -> None:
+    """Some reporters of errors show the locals of every frame."""
+    provider.route(path=BLACKLIST).respond(500, json={"message": "down"})
+    with pytest.raises((ValidationError, ServerError)) as caught:
+        await getattr(session.blacklist, name)(phones)
+    link: Any = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = []
+    while link is not None:
+        ours += [frame for frame in link.stack if "/viber_async/" in frame.filename]
+        link = link.__cause__ or link.__context__
+
+    assert {frame.name for frame in ours} >= {name}
+    assert not [frame for frame in ours if "38093" in str(frame.locals)]
 
 
 async def test_counting_asks_for_one_row(session: ViberSession, provider: respx.Router) -> None:

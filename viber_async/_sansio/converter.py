@@ -138,14 +138,14 @@ class OpenNumber(IntEnum):
         return type(self), (self.value,)
 
 
-def fields_repr(x: attrs.AttrsInstance) -> str:
+def fields_repr(self: object) -> str:
     """Give the repr that attrs makes, but also of an object whose making failed: a traceback may show it."""
-    shown_fields = [
-        f"{a.name}={a.repr(getattr(x, a.name)) if callable(a.repr) else repr(getattr(x, a.name))}"
-        for a in attrs.fields(type(x))
-        if a.repr and hasattr(x, a.name)
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
+    there = [
+        (a.name, a.repr, cast("object", getattr(self, a.name))) for a in fields if a.repr and hasattr(self, a.name)
     ]
-    return f"{type(x).__qualname__}({', '.join(shown_fields)})"
+    said = [f"{name}={show(value) if callable(show) else repr(value)}" for name, show, value in there]
+    return f"{type(self).__qualname__}({', '.join(said)})"
 
 
 def brief(value: object) -> str:
