@@ -326,7 +326,6 @@ SOON = 1000.0
             for end in (float("nan"), float("inf"), -float("inf"), True, None, "soon", 10**400, time.time() * 1000, -1)
         ),
     ],
-    ids=lambda junk: repr(junk)[:60],
 )
 @in_virtual_time
 async def test_junk_from_a_store_is_no_token(junk: object, caplog: pytest.LogCaptureFixture) -> None:
