@@ -480,6 +480,20 @@ def test_closing_in_another_loop_is_refused_by_name_too() -> None:
         first.run(session.aclose())
 
 
+@in_virtual_time
+async def test_closing_in_another_process_touches_nothing() -> None:
+    """The connections are the parent's; the child's copy of the session is closed all the same."""
+    session, provider = session_over(SENDERS)
+    await session.senders.list()
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setattr(os, "getpid", lambda: -1)
+        await session.aclose()
+        with pytest.raises(SessionClosedError):
+            await session.senders.list()
+
+    assert provider.closed == 0
+
+
 class Falsy:
     """What counts itself, and has nothing yet."""
 
@@ -566,6 +580,7 @@ def test_a_part_that_cannot_do_its_work_is_refused_when_the_session_is_made(
         "http://a b:80",
         "http://-host:1",
         "http://[::g]:1",
+        "http://[1:2:3]:1",
         "http://[1.2.3.4]:1",
         "http://[::1:80",
         "ftp://user:hidden@host:1",
