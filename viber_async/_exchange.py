@@ -36,7 +36,6 @@ from viber_async.errors import (
     ProtocolError,
     RateLimitError,
     SessionClosedError,
-    TransportError,
     UsageError,
     ValidationError,
     ViberError,
@@ -118,7 +117,7 @@ class Origin:
         )
 
 
-class _TokenGoneError(TransportError):
+class _TokenGoneError(Exception):
     """Between the waiting for a turn and the turn itself, the token was refused to somebody else; nothing was sent."""
 
 
@@ -147,7 +146,9 @@ class Exchange:
         """Give the result of *call*, or raise the error that names what became of it."""
         journey = Journey(call, options)
         self.counters.calls += 1
-        task = self._tasks.start(self.under_deadline(journey, partial(self._whole, call, journey, bearer)))
+        task = journey.task = self._tasks.start(
+            self.under_deadline(journey, partial(self._whole, call, journey, bearer))
+        )
         try:
             return await beside(task)
         except asyncio.CancelledError:
@@ -288,7 +289,7 @@ class Exchange:
             handler = around(middleware, handler)
         try:
             return await handler(Attempt(method=call.method, path=call.path, number=journey.attempts, lane=flight.lane))
-        except ViberError:
+        except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
             logger.error("%s: a middleware failed", journey.what, exc_info=error)  # noqa: TRY400 - without our frames
@@ -317,7 +318,7 @@ class Exchange:
                 yield response
             finally:
                 await response.aclose()
-        except ViberError:
+        except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
             raise translate(error, flight, what=journey.what, host=self._origin.base_url) from error
@@ -389,6 +390,6 @@ def without_frames(error: BaseException) -> BaseException:
         link.__traceback__ = None
         link.__context__ = None
         if hasattr(link, "_request"):
-            link._request = None  # noqa: SLF001 - httpx has no other way
+            setattr(link, "_request", None)  # noqa: B010 - private to httpx, which has no other way
         link = link.__cause__
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from attrs import define, field, frozen
 
@@ -73,7 +73,8 @@ class Journey:
     """Its deadline has passed."""
     over_at: float = math.inf
     """The moment of the loop's clock at which its deadline passes."""
-    _task: asyncio.Task[Any] | None = field(default=None, repr=False, init=False)
+    task: asyncio.Task[Any] = field(repr=False, init=False)
+    """What runs it."""
     _timer: asyncio.TimerHandle | None = field(default=None, repr=False, init=False)
 
     @property
@@ -87,7 +88,7 @@ class Journey:
 
     def start_clock(self) -> None:
         """Begin to count, in the task that runs the call."""
-        self._task = asyncio.current_task()
+        self.task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._count(self.options.deadline_of(self.call.kind))
 
     def stop_clock(self) -> None:
@@ -115,8 +116,7 @@ class Journey:
 
     def end(self) -> None:
         """End the call as soon as that does no harm."""
-        if self._task is not None:
-            self.flight.end(self._task)
+        self.flight.end(self.task)
 
     def abandon(self) -> None:
         """Its caller is gone: end the waiting at once, and what is on the wire after a grace."""

@@ -180,7 +180,7 @@ class _Pump:
         self.answer = Answer(status=0, headers={}, body=b"")
         """The head of the answer and the beginning of its body, as evidence; of what was handed out."""
         attempts = partial(exchange.until_accepted, journey, bearer, self._attempt)
-        self.task = tasks.start(exchange.under_deadline(journey, attempts))
+        self.task = journey.task = tasks.start(exchange.under_deadline(journey, attempts))
         self.task.add_done_callback(self._ended)
 
     async def next(self) -> bytes | BaseException | None:

@@ -162,9 +162,8 @@ def tls_context() -> ssl.SSLContext:
         import certifi  # noqa: PLC0415 - httpx brings it, httpx2 does not
     except ImportError:
         paths = ssl.get_default_verify_paths()  # openssl_*: as compiled in, whatever SSL_CERT_FILE says
-        if Path(paths.openssl_cafile).exists():
-            context.load_verify_locations(cafile=paths.openssl_cafile)
-        context.load_verify_locations(capath=paths.openssl_capath)
+        bundle = paths.openssl_cafile if Path(paths.openssl_cafile).exists() else None
+        context.load_verify_locations(cafile=bundle, capath=paths.openssl_capath)
     else:
         context.load_verify_locations(certifi.where())
     return context
