@@ -29,7 +29,7 @@ from viber_async._sansio.call import Kind
 from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
-from viber_async._transport import FLIGHT, translate
+from viber_async._transport import FLIGHT, tell, translate
 from viber_async.errors import (
     AuthenticationError,
     Delivery,
@@ -236,7 +236,8 @@ class Exchange:
         token = journey.flight.token
         if bearer is None or token is None or 401 not in (error.status, error.error_code):
             return False
-        return bearer.reject(token) and journey.options.retries.retries > 0 and not journey.abandoned
+        another = bearer.reject(token)
+        return another and journey.options.retries.retries > 0 and not (journey.abandoned or journey.expired)
 
     async def _wait_to_repeat(self, journey: Journey, error: ViberError) -> None:
         """Wait as long as is due before repeating after *error*, or raise it."""
@@ -245,7 +246,8 @@ class Exchange:
         pause = None if journey.abandoned or journey.committed else self._pause(journey, error)
         if isinstance(error, RateLimitError):
             self.counters.throttled += 1
-            self._limiter.pause(pause if pause is not None else journey.options.retries.longest_pause(error))
+            seconds = pause if pause is not None else journey.options.retries.longest_pause(error)
+            tell(partial(self._limiter.pause, seconds))
         if pause is None:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)

@@ -97,7 +97,7 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
         async def trace(event: str, info: Events) -> None:
             self._traces = True
             if flight.note(event, info):
-                _tell(turn.sent)
+                tell(turn.sent)
 
         return trace
 
@@ -119,15 +119,15 @@ async def _place(places: asyncio.Semaphore, request: httpx.Request) -> None:
 
 
 def _end(turn: Turn, *, answered: bool, untold: bool = False) -> None:
-    _tell(lambda: turn.end(answered=answered, untold=untold))
+    tell(lambda: turn.end(answered=answered, untold=untold))
 
 
-def _tell(tell: Callable[[], None]) -> None:
+def tell(limiter: Callable[[], None]) -> None:
     """Tell a limiter what happened; if that fails, the answer that is already here must not be lost with it."""
     try:
-        tell()
+        limiter()
     except Exception:
-        logger.exception("the rate limiter failed to note a turn")
+        logger.exception("the rate limiter failed to note what happened")
 
 
 class _Body(httpx.AsyncByteStream):

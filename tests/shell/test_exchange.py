@@ -790,7 +790,36 @@ async def test_a_limiter_that_fails_to_note_a_turn_does_not_cost_the_answer(
         for _ in range(3):
             assert len(await session.senders.list()) == 1
 
-    assert "the rate limiter failed to note a turn" in caplog.text
+    assert "the rate limiter failed to note what happened" in caplog.text
+
+
+@in_virtual_time
+async def test_a_limiter_that_cannot_pause_does_not_hide_why_it_should(caplog: pytest.LogCaptureFixture) -> None:
+    """The call is repeated as if it had."""
+    session, provider = session_over(no(429, THROTTLED), SENDERS, rate_limiter=BrokenLimiter("pause"))
+    async with session:
+        assert len(await session.senders.list()) == 1
+
+    assert len(provider.requests) == 2
+    assert "the rate limiter failed to note what happened" in caplog.text
+
+
+@in_virtual_time
+async def test_a_refusal_that_comes_with_the_deadline_is_not_followed_by_another_try() -> None:
+    """The answer arrives in the moment in which nothing may be ended; there is no time left for a replay."""
+
+    async def late(request: httpx.Request) -> httpx.Response:
+        trace = request.extensions["trace"]
+        await trace("http11.response_closed.started", {"request": None})  # not a moment to be ended in
+        await asyncio.sleep(5.2)
+        return no(401)
+
+    session, provider = session_over(late, SENDERS, credentials=CREDENTIALS, deadline=5.0)
+    async with session:
+        with pytest.raises(AuthenticationError):
+            await session.senders.list()
+
+    assert len(provider.requests) == 1
 
 
 @in_virtual_time
