@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, cast, overload
 
 from viber_async._defaults import PAGE_ROWS
-from viber_async._once import Wanted, unknown
+from viber_async._once import Wanted, may_leave, unknown
 from viber_async._pages import Pages
 from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
@@ -99,7 +99,7 @@ class Campaigns:
         try:
             reply = await self._caller.reply(call, journey)
         except asyncio.CancelledError as cancelled:
-            if journey.delivery is Delivery.NOT_SENT:
+            if not may_leave(journey):
                 raise
             why = "The call was cancelled after it had begun to leave"
             raise cancelled from unknown(self._handle(draft, began), why, Delivery.UNKNOWN)

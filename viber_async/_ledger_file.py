@@ -66,6 +66,7 @@ class LedgerFile:
         """The file that was checked from end to end."""
         self._size = 0
         self._turn = threading.Lock()
+        self._pid = os.getpid()
 
     def secret(self, account: str) -> bytes:
         """Give the secret."""
@@ -97,6 +98,8 @@ class LedgerFile:
     @contextmanager
     def _opened(self, account: str) -> Generator[tuple[sqlite3.Connection, bytes]]:
         """Give a connection to the file and its secret; whatever goes wrong inside becomes a LedgerError."""
+        if self._pid != os.getpid():  # a fork may have copied the lock while another thread held it
+            self._pid, self._turn = os.getpid(), threading.Lock()
         with self._turn:
             try:
                 identity = self._identity(account)

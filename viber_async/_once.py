@@ -82,7 +82,7 @@ class UnderWay:
 
     def may_have_left(self, why: str) -> OutcomeUnknownError | None:
         """Give what to say to those for whom it ends now, if the campaign may have been created."""
-        if self.journey is None or self.handle is None or self.journey.delivery is Delivery.NOT_SENT:
+        if self.journey is None or self.handle is None or not may_leave(self.journey):
             return None
         return unknown(self.handle, why, Delivery.UNKNOWN)
 
@@ -94,6 +94,14 @@ class _Mine(TypedDict):
     since: float
     lease: float
     handle: CreateHandle
+
+
+def may_leave(journey: Journey) -> bool:
+    """Tell whether a create whose caller leaves now has been sent, or will be.
+
+    What is in the hands of the network is left alone, and may still be looking for its connection.
+    """
+    return journey.flight.on_wire or journey.delivery is not Delivery.NOT_SENT
 
 
 def unknown(handle: CreateHandle, why: str, delivery: Delivery) -> OutcomeUnknownError:
@@ -137,7 +145,7 @@ class Once:
 
     def _begin(self, errand: _Errand) -> UnderWay:
         under_way = errand.under_way
-        under_way.task = errand.caller.start(errand.run())
+        under_way.task = errand.caller.start(errand.run)
         self._under_way[errand.wanted] = under_way
         under_way.task.add_done_callback(lambda _: self._end(errand.wanted, under_way))
         return under_way
@@ -296,16 +304,16 @@ class _Errand:
         while True:
             row = await self._desk.ledger.get(self._desk.account, key)
             watched = watch.seen(row)
-            created = None
-            match rules.todo(row, fingerprint=content, now=self._desk.wall(), watched=watched):
-                case Todo.CLAIM:
-                    created = await self._claim(row, key, content)
-                case Todo.WAIT:
-                    await watch.pause()
-                case Todo.LOOK if row is not None:
-                    created = await self._look(row, watched)
-                case _ if row is not None:
-                    return rules.created_of(row, self.wanted.draft)
+            todo = rules.todo(row, fingerprint=content, now=self._desk.wall(), watched=watched)
+            created: CreatedCampaign | None = None
+            if row is None or todo is Todo.CLAIM:
+                created = await self._claim(row, key, content)
+            elif todo is Todo.LOOK:
+                created = await self._look(row, watched)
+            elif todo is Todo.GIVE:
+                return rules.created_of(row, self.wanted.draft)
+            else:
+                await watch.pause()
             if created is not None:
                 return created
 
@@ -353,11 +361,12 @@ class _Errand:
         try:
             created = (await self.caller.reply(call, journey)).value
         except asyncio.CancelledError:
-            sent = journey.delivery is not Delivery.NOT_SENT
-            await self._settled(row, Event.UNCLEAR if sent else Event.NOT_SENT)
+            await self._settled(row, Event.UNCLEAR if may_leave(journey) else Event.NOT_SENT)
             raise
         except ViberError as error:
-            await self._failed(row, error)
+            if (meant := await self._failed(row, error)) is error:
+                raise
+            raise meant from error
         field, lost = rules.echo_doubt(self._draft, created, self._marker)
         if field is None:
             await self._settled(row, Event.ACCEPT, task_id=created.task_id, send_date=created.send_date)
@@ -367,18 +376,18 @@ class _Errand:
         why = f"the answer is about another campaign: its {field} is not the one that was sent"
         raise unknown(handle, why, Delivery.ANSWERED)
 
-    async def _failed(self, row: LedgerRow, error: ViberError) -> None:
-        """Note what *error* says of the campaign, and raise it or what it means."""
+    async def _failed(self, row: LedgerRow, error: ViberError) -> ViberError:
+        """Note what *error* says of the campaign, and give what it means for the caller."""
         event = Event.UNCLEAR
         if is_certain_refusal(error):
             event = Event.NOT_SENT if error.delivery is Delivery.NOT_SENT else Event.REJECT
         await self._settled(row, event)
         if event is Event.UNCLEAR:
-            raise unknown(row.handle, str(error), error.delivery) from error
+            return unknown(row.handle, str(error), error.delivery)
         if row.doubted:
             why = f"This sending of it created nothing, but an earlier one may have. {error}"
-            raise unknown(row.handle, why, error.delivery) from error
-        raise error
+            return unknown(row.handle, why, error.delivery)
+        return error
 
     async def _settled(self, row: LedgerRow, event: Event, **changes: object) -> None:
         """Note the outcome. If that fails, what the caller is told stays true, and the row says "sending"."""

@@ -277,10 +277,10 @@ class Caller:
         """Give the seconds that a call of *kind* may take."""
         return self._options.deadline_of(kind)
 
-    def start(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    def start(self, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Task[T]:
         """Start *work* in a task that the session owns."""
         self._parts.open()
-        return self._parts.tasks.start(work)
+        return self._parts.tasks.start(work())
 
     def server_now(self) -> datetime | None:
         """Give the provider's time, if an answer has told it."""

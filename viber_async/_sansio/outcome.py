@@ -48,7 +48,7 @@ class CreateHandle:
 
     def to_dict(self) -> dict[str, object]:
         """Give plain JSON types, which `from_dict` reads in any process."""
-        found = {name: getattr(self, name) for name in fields_dict(CreateHandle)}
+        found: dict[str, object] = {name: getattr(self, name) for name in fields_dict(CreateHandle)}
         return found | {"sent_after": self.sent_after.isoformat(), "sent_before": self.sent_before.isoformat()}
 
     @classmethod
