@@ -104,6 +104,8 @@ class LedgerFile:
             try:
                 identity = self._identity(account)
                 with closing(_connected(self._path)) as connection:
+                    connection.execute("PRAGMA synchronous=FULL")
+                    connection.execute("PRAGMA cell_size_check=ON")
                     secret = _trusted(connection, account, whole=identity != self._known)
                     self._known = identity
                     yield connection, secret
@@ -113,6 +115,8 @@ class LedgerFile:
             except OSError as error:
                 why = f"{error.strerror or error}; nothing was sent"
                 raise LedgerError(f"the ledger {self._path} cannot be used: {why}") from error
+            except (ValueError, TypeError) as error:  # text that is none, JSON that is none: what flipped bits lead to
+                raise LedgerError(f"the ledger {self._path} is damaged. Restore it; nothing was sent") from error
 
     def _identity(self, account: str) -> Identity:
         """Give which file stands at the path, once it is one that may be opened."""
@@ -121,7 +125,8 @@ class LedgerFile:
             _make_directory(directory)
             _check_directory(directory)
             _make_file(self._path, account)
-        _check_directory(directory)
+        if os.path.lexists(directory):
+            _check_directory(directory)
         for name in (self._path + "-wal", self._path + "-shm"):  # they come and go with other processes
             if (found := _lstat(name)) is not None:
                 _check_file(found, name)
@@ -165,9 +170,13 @@ def _make_directory(directory: str) -> None:
 def _check_directory(directory: str) -> None:
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode):
-        raise LedgerError(f"{directory} is no plain directory (a link?): a ledger is not followed elsewhere")
+        raise LedgerError(
+            f"{directory} is no plain directory (a link?): a ledger is not followed elsewhere; nothing was sent"
+        )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-        raise LedgerError(f"{directory} can be written by others, who could replace the ledger in it; use mode 0700")
+        raise LedgerError(
+            f"{directory} can be written by others, who could replace the ledger in it; use mode 0700. Nothing was sent"
+        )
 
 
 def _make_file(path: str, account: str) -> None:
@@ -207,10 +216,7 @@ def _sync(path: str) -> None:
 
 def _connected(path: str) -> sqlite3.Connection:
     """Give a connection to a file that exists; nothing is created, and no transaction begins by itself."""
-    connection = sqlite3.connect(f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY)
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA cell_size_check=ON")
-    return connection
+    return sqlite3.connect(f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY)
 
 
 def _quoted(path: str) -> str:
