@@ -99,7 +99,7 @@ def credentials_of(environ: Mapping[str, str]) -> Credentials:
 def ledger(value: Ledger | None) -> Ledger | None:
     if value is not None and not all(callable(getattr(value, name, None)) for name in _LEDGER):
         raise ConfigurationError(
-            f"ledger: give a SqliteLedger(path), or an object with {', '.join(_LEDGER)}; got a {type(value).__name__}"
+            f"ledger: give a SqliteLedger(path), or an object with the methods of Ledger; got a {type(value).__name__}"
         )
     return value
 

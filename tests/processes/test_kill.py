@@ -1,4 +1,4 @@
-"""A client that is killed at any moment of a create leaves a ledger that says the truth, and never a second campaign."""
+"""A client that is killed at any moment of a create leaves a true ledger, and never a second campaign."""
 
 from __future__ import annotations
 

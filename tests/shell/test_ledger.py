@@ -1,5 +1,7 @@
 """The ledger's file: what it keeps, what it refuses to believe, and that it never takes a lost row for none."""
 
+# ruff: noqa: ASYNC240 - a test may wait for its own small files
+
 from __future__ import annotations
 
 import asyncio

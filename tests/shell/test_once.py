@@ -221,7 +221,7 @@ async def test_a_session_without_a_ledger_says_what_to_do():
         ({"task_name": f"{'a' * 16} | spring"}, "task_name"),
         ({"resend_after": timedelta(minutes=9)}, "resend_after"),
         ({"resend_after": 3600}, "resend_after"),
-        ({"send_date": datetime(2001, 1, 1)}, "send_date"),
+        ({"send_date": NOON.replace(tzinfo=None, year=2001)}, "send_date"),
     ],
 )
 async def test_bad_input_stops_before_the_ledger(given, field):

@@ -30,7 +30,7 @@ class CreateHandle:
 
     task_name: str | None = field(repr=brief)
     """The name it was sent with, for people to read: phones in it are masked. None if it had none, or a marker."""
-    name_digest: str | None = None
+    name_digest: str | None = field(default=None, eq=False)  # it says the same as the name
     """SHA-256 of the name, in hexadecimal; None where *task_name* is."""
     sender_id: int
     message_digest: str | None
