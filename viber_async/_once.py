@@ -399,8 +399,9 @@ class _Errand:
                 if now is None or rules.step(now, event, by=self._me) is None:
                     return  # somebody who looked for it has settled it, or sent it again
                 row = now
-        except LedgerError:
-            logger.exception("what became of a campaign could not be written to the ledger; its row says: sending")
+        except LedgerError as error:  # whose own text says that nothing was sent, and means what it was asked for
+            why = error.__cause__
+            logger.error("what became of a campaign could not be written; its row says: sending (%r)", why)  # noqa: TRY400
 
     # It may have been sent: look for it.
 

@@ -151,6 +151,26 @@ def test_a_forked_child_may_go_on_using_it(path: Path) -> None:
             os._exit(0 if asyncio.run(ledger.get(ACCOUNT, ROW.key)) == ROW else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with file._turn:
+        file._pid = 0  # the same, where a coverage report can see it
+        assert asyncio.run(ledger.get(ACCOUNT, ROW.key)) == ROW
+
+
+async def test_of_two_who_make_it_at_once_the_second_uses_the_firsts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file comes into being whole, by one of them."""
+    build = files._build
+
+    def overtaken(connection: sqlite3.Connection, account: str) -> None:
+        monkeypatch.setattr(files, "_build", build)
+        files.LedgerFile(str(path), create=True).put(ACCOUNT, ROW)
+        build(connection, account)
+
+    monkeypatch.setattr(files, "_build", overtaken)
+
+    assert await SqliteLedger(path).get(ACCOUNT, ROW.key) == ROW
+    assert [each.name for each in path.parent.iterdir()] == ["campaigns"]
 
 
 # Who may read and write it

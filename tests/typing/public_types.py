@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import assert_type
 
 from viber_async import (
@@ -20,14 +22,18 @@ from viber_async import (
     CampaignSummary,
     ClientCredentials,
     CreatedCampaign,
+    Ledger,
+    LedgerRow,
     MemoryTokenStore,
     PacedLimiter,
     Pages,
     RateLimit,
     Recipient,
+    Reconciliation,
     RowStream,
     Sender,
     SessionStatistics,
+    SqliteLedger,
     StoredToken,
     TokenStore,
     ViberSession,
@@ -60,8 +66,15 @@ assert_type(session.statistics(), SessionStatistics)
 async def calls() -> None:
     draft = CampaignDraft(sender_id=1, message_live_time=60, message="m", recipients=[380931111111, "+380"])
     assert_type(await session.campaigns.create(draft), CreatedCampaign)
-    created = await session.campaigns.create(sender_id=1, message_live_time=60, message="m", recipients=["380931111111"])
+    created = await session.campaigns.create(sender_id=1, message_live_time=60, message="m", recipients=["380931111"])
     assert_type(created, CreatedCampaign)
+    once = await session.campaigns.create_once(draft, key="k", resend_after=timedelta(hours=1))
+    assert_type(once, CreatedCampaign)
+    assert_type(await session.campaigns.reconcile_pending(), tuple[Reconciliation, ...])
+    ledger: Ledger = SqliteLedger(Path("somewhere"), create=False)
+    assert_type(ViberSession(ApiKey("key"), ledger=ledger), ViberSession)
+    row = await ledger.get("account", "key")
+    assert_type(row, LedgerRow | None)
     assert_type(session.campaigns.list(), Pages[CampaignSummary])
     assert_type(await session.campaigns.get(1), Campaign)
     assert_type(await session.campaigns.recipients(1), CampaignRecipients)
