@@ -85,6 +85,20 @@ def stability(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def kill(session: nox.Session) -> None:
+    """Is there ever a second campaign, or a ledger that lies, when the client is killed five hundred times?"""
+    install(session, "test")
+    session.run("pytest", "tests/processes/test_kill.py", env={"VIBER_TEST_KILLS": "500"})
+
+
+@nox.session(python=VERSIONS[0])
+def model(session: nox.Session) -> None:
+    """Do the rules of "at most once" hold for every combination of delays? A minute instead of seconds."""
+    install(session, "test")
+    session.run("pytest", "--timeout=600", "tests/sansio/test_ledger_model.py", env={"VIBER_TEST_MODEL": "1"})
+
+
+@nox.session(python=VERSIONS[0])
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")

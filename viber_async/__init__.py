@@ -7,6 +7,7 @@ from viber_async._auth import MemoryTokenStore, TokenStore
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._defaults import DEFAULT, Timeout
+from viber_async._ledger import Ledger, SqliteLedger
 from viber_async._limiter import PacedLimiter, RateLimiter, RateStatistics, Turn
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._pages import PageIterator, Pages
@@ -28,12 +29,14 @@ from viber_async._sansio.campaigns import (
     ResendSms,
 )
 from viber_async._sansio.converter import to_dict
+from viber_async._sansio.ledger import LedgerRow
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.paging import WalkReport
 from viber_async._sansio.phones import phone
 from viber_async._sansio.privacy import mask_phone
 from viber_async._sansio.rate import Lane, RateLimit
 from viber_async._sansio.raw import ApiResponse
+from viber_async._sansio.reconcile import Reconciliation, Verdict
 from viber_async._sansio.retry import RetryPolicy
 from viber_async._sansio.senders import Sender, SenderStatus
 from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
@@ -95,6 +98,8 @@ __all__ = [
     "MessageType",
     "CreatedCampaign",
     "CreateHandle",
+    "Reconciliation",
+    "Verdict",
     "CampaignSummary",
     "Campaign",
     "CampaignStatistics",
@@ -121,6 +126,9 @@ __all__ = [
     "phone",
     "mask_phone",
     # seams
+    "Ledger",
+    "LedgerRow",
+    "SqliteLedger",
     "RateLimiter",
     "PacedLimiter",
     "Turn",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Required, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Required, TypedDict, cast, overload
 
 from viber_async._defaults import PAGE_ROWS
 from viber_async._exchange import without_frames
+from viber_async._once import Wanted, may_leave, unknown
 from viber_async._pages import Pages
+from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.answer import is_certain_refusal
 from viber_async._sansio.campaigns import CampaignDraft
-from viber_async._sansio.outcome import handle_of
+from viber_async._sansio.ledger import checked_key, checked_resend, refuse_like_marked
+from viber_async._sansio.outcome import CreateHandle, handle_of
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.recipient_stream import RecipientStream
-from viber_async.errors import Delivery, OutcomeUnknownError, ValidationError, ViberError
+from viber_async.errors import Delivery, ValidationError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
         ResendSms,
     )
     from viber_async._sansio.paging import Page
+    from viber_async._sansio.reconcile import Reconciliation
     from viber_async._session import Caller
     from viber_async._stream import RowStream
 
@@ -99,18 +104,80 @@ class Campaigns:
             raise without_frames(error) from None  # the frames below hold every phone
         finally:
             fields.clear()
-        began = datetime.now(UTC)
-        call = calls.create_campaign(draft, now=began, time_zone=self._caller.time_zone)
+        refuse_like_marked(draft.task_name)
+        call = calls.create_campaign(draft, now=datetime.now(UTC), time_zone=self._caller.time_zone)
+        began, journey = self._time(), self._caller.journey(call)
         try:
-            reply = await self._caller.reply(call)
+            reply = await self._caller.reply(call, journey)
+        except asyncio.CancelledError as cancelled:
+            if not may_leave(journey):
+                raise
+            why = "The call was cancelled after it had begun to leave"
+            raise cancelled from unknown(self._handle(draft, began), why, Delivery.UNKNOWN)
         except ViberError as error:
             if is_certain_refusal(error):
                 raise
-            raise _unknown(draft, began, str(error), error.delivery) from error
+            raise unknown(self._handle(draft, began), str(error), error.delivery) from error
         if (field := calls.echo_mismatch(draft, reply.value)) is not None:
             why = f"the answer is about another campaign: its {field} is not the one that was sent"
-            raise _unknown(draft, began, why, Delivery.ANSWERED)
+            raise unknown(self._handle(draft, began), why, Delivery.ANSWERED)
         return reply.value
+
+    async def create_once(
+        self, draft: CampaignDraft, *, key: str, resend_after: timedelta | None = None
+    ) -> CreatedCampaign:
+        """Give the campaign of *key*: found if it exists, created if not, at most once. Needs the session's ledger.
+
+        *key* names this one campaign for ever, such as the id of the order it is about; only a keyed hash of it is
+        kept. The same key with the same draft gives the same campaign, in every process that shares the ledger; at
+        once from many tasks or processes, one sends and the rest wait for it. A marker of 19 characters is put in
+        front of ``task_name``, by which the campaign can be found.
+
+        *resend_after* is for those who would rather risk a second campaign than none: if the outcome is unknown, a
+        search finds nothing, and it has found nothing for that long, the campaign is sent again. Without it, it never
+        is. See the page "At most once".
+
+        Raises:
+            ConfigurationError: the session has no ledger.
+            ValidationError: the draft or the key breaks a rule; nothing was sent.
+            KeyConflictError: the key stands for other content; nothing was sent.
+            LedgerError: the ledger cannot be trusted or written; nothing was sent.
+            ApiError: the provider said no, and nothing was created: the same key may be tried again.
+            TransportError, DeadlineExceededError: it never left; ``delivery`` is NOT_SENT.
+            OutcomeUnknownError: it may have been created, now or by an earlier call; the next call looks again.
+            DuplicateCampaignError: more than one campaign carries the key's marker.
+
+        """
+        if not isinstance(cast("object", draft), CampaignDraft):
+            raise refused("draft", draft, "give a CampaignDraft")
+        wanted = Wanted(checked_key(key), draft, resend_after=checked_resend(resend_after))
+        return await self._caller.once.create(self._caller, wanted)
+
+    async def reconcile(self, handle: CreateHandle) -> Reconciliation:
+        """Give what the provider's list shows of a campaign whose outcome is unknown; any process may ask.
+
+        *handle* is the ``handle`` of an `OutcomeUnknownError`. Nothing is sent but requests for the list, at most 50.
+
+        Raises:
+            DuplicateCampaignError: more than one campaign carries the marker.
+
+        """
+        if not isinstance(cast("object", handle), CreateHandle):
+            raise refused("handle", handle, "give the handle of an OutcomeUnknownError, or CreateHandle.from_dict(...)")
+        return await look_for(self._caller, handle)
+
+    async def reconcile_pending(self) -> tuple[Reconciliation, ...]:
+        """Give the same for every campaign of the ledger whose outcome is unknown, and note there what was found.
+
+        What another process is sending at this moment is left out unless it was found. Run it when a worker starts.
+
+        Raises:
+            ConfigurationError: the session has no ledger.
+            LedgerError: the ledger cannot be trusted or written.
+            DuplicateCampaignError: more than one campaign carries the marker of one key; ``partial`` has the rest.
+
+        """
+        return await self._caller.once.reconcile_pending(self._caller)
 
     def list(self, *, limit: int = PAGE_ROWS, offset: int = 0, token: str | None = None) -> Pages[CampaignSummary]:
         """Give the campaigns, page by page while you iterate (``GET /viber/task``).
@@ -157,6 +224,17 @@ class Campaigns:
         """
         return self._caller.stream(calls.get_recipients(campaign_id), RecipientStream)
 
+    def _time(self) -> tuple[datetime, bool]:
+        """Give the time as well as it is known, and whether it is the provider's."""
+        said = self._caller.server_now()
+        return said or datetime.now(UTC), said is not None
+
+    def _handle(self, draft: CampaignDraft, began: tuple[datetime, bool]) -> CreateHandle:
+        """Give the handle of a create that ends now; its beginning and its end are times of one clock."""
+        after, by_server = began
+        before = self._caller.server_now() if by_server else datetime.now(UTC)
+        return handle_of(draft, sent_after=after, sent_before=before or after, by_server=by_server)
+
     async def _page(self, limit: int, offset: int) -> Page[CampaignSummary]:
         return await self._caller.get(calls.list_campaigns(limit, offset))
 
@@ -170,11 +248,3 @@ def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:
         name, value = next(iter(fields.items()))
         raise refused(name, value, "give a CampaignDraft or fields, not both; change one with attrs.evolve")
     return draft
-
-
-def _unknown(draft: CampaignDraft, began: datetime, why: str, delivery: Delivery) -> OutcomeUnknownError:
-    return OutcomeUnknownError(
-        "the campaign may or may not have been created; look for it before sending it again. " + why,
-        handle=handle_of(draft, sent_after=began, sent_before=datetime.now(UTC)),
-        delivery=delivery,
-    )

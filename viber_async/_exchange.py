@@ -142,9 +142,14 @@ class Exchange:
         self.counters = Counters()
         self.closing = False
 
-    async def run(self, call: Call[T], options: Options, bearer: Bearer | None) -> Reply[T]:
-        """Give the result of *call*, or raise the error that names what became of it."""
-        journey = Journey(call, options)
+    async def run(
+        self, call: Call[T], options: Options, bearer: Bearer | None, journey: Journey | None = None
+    ) -> Reply[T]:
+        """Give the result of *call*, or raise the error that names what became of it.
+
+        *journey* is for who has to know how far it came even if cancelled; it must be new, of this call and options.
+        """
+        journey = Journey(call, options) if journey is None else journey
         self.counters.calls += 1
         task = journey.task = self._tasks.start(
             self.under_deadline(journey, partial(self._whole, call, journey, bearer))

@@ -17,22 +17,25 @@ from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._defaults import DEFAULT, Timeout, Unset
 from viber_async._exchange import Exchange, Origin, Reply
-from viber_async._journey import Options
+from viber_async._journey import Journey, Options
 from viber_async._limiter import PacedLimiter, RateStatistics
+from viber_async._once import Once
 from viber_async._sansio import address, raw
 from viber_async._sansio.converter import make_converter
+from viber_async._sansio.ledger import account_tag
 from viber_async._sansio.rate import Lane, RateLimit
+from viber_async._sansio.reconcile import ServerTime, server_date
 from viber_async._sansio.tokens import ApiKey, account_of, token_call
 from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
 from viber_async._transport import RateLimitedTransport, open_transport
-from viber_async.errors import ConfigurationError, SessionClosedError, SessionLoopError
+from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import tzinfo
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime, tzinfo
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -40,9 +43,10 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from viber_async._auth import Bearer, TokenStore
+    from viber_async._ledger import Ledger
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
-    from viber_async._sansio.call import Call
+    from viber_async._sansio.call import Call, Kind
     from viber_async._sansio.raw import ApiResponse
     from viber_async._sansio.retry import RetryPolicy
     from viber_async._sansio.tokens import Grant
@@ -100,7 +104,7 @@ class ViberSession:
         rate_limit: RateLimit = defaults.RATE_LIMIT,
         rate_limiter: RateLimiter | None = None,
         token_store: TokenStore | None = None,
-        ledger: None = None,
+        ledger: Ledger | None = None,
         time_zone: tzinfo | None = None,
         max_connections: int = defaults.MAX_CONNECTIONS,
         proxy: str | None = None,
@@ -120,7 +124,7 @@ class ViberSession:
             rate_limit: the account's allowance.
             rate_limiter: one to share with other sessions; overrides *rate_limit*.
             token_store: where tokens are kept; by default in memory.
-            ledger: not used by this version; must be None.
+            ledger: where `campaigns.create_once` keeps what it sends, such as ``SqliteLedger(path)``.
             time_zone: None: datetimes are naive, as the provider sends them. Set: they are aware, both ways.
             max_connections: how many requests may be under way at once.
             proxy: an http, https or socks5 proxy. The environment's is never used.
@@ -129,7 +133,6 @@ class ViberSession:
             user_agent: what your program calls itself, put in front of our own name.
 
         """
-        checked.refuse_ledger(ledger)
         self._options = Options(
             timeout=Timeout.of(timeout),
             deadline=checked.deadline(deadline),
@@ -143,6 +146,7 @@ class ViberSession:
                 rate_limit=checked.instance("rate_limit", rate_limit, RateLimit),
                 rate_limiter=checked.rate_limiter(rate_limiter),
                 token_store=MemoryTokenStore() if token_store is None else checked.token_store(token_store),
+                ledger=checked.ledger(ledger),
                 time_zone=checked.time_zone(time_zone),
                 max_connections=checked.connections(max_connections),
                 proxy=checked.proxy(proxy),
@@ -261,10 +265,54 @@ class Caller:
         """Give the account's time zone, if the session was told."""
         return self._parts.settings.time_zone
 
-    async def reply(self, call: Call[T]) -> Reply[T]:
+    @property
+    def ledger(self) -> Ledger | None:
+        """Give the session's ledger, if it was given one."""
+        return self._parts.settings.ledger
+
+    @property
+    def account(self) -> str:
+        """Give a name for the account, the same wherever its credentials are used, that says nothing about it."""
+        return account_tag(self._parts.settings.credentials, self._parts.settings.base_url)
+
+    @property
+    def once(self) -> Once:
+        """Give what creates campaigns at most once."""
+        return self._parts.once
+
+    @property
+    def closing(self) -> bool:
+        """Tell whether the session is being closed."""
+        return self._parts.open_or_closing().exchange.closing
+
+    def deadline_of(self, kind: Kind) -> float | None:
+        """Give the seconds that a call of *kind* may take."""
+        return self._options.deadline_of(kind)
+
+    def start(self, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Task[T]:
+        """Start *work* in a task that the session owns."""
+        self._parts.open()
+        return self._parts.tasks.start(work())
+
+    def server_now(self) -> datetime | None:
+        """Give the provider's time, if an answer has told it."""
+        told = self._parts.server_time
+        return None if told is None else told.at(asyncio.get_running_loop().time())
+
+    def journey(self, call: Call[T]) -> Journey:
+        """Give what tells how far *call* has come, to be handed to `reply`."""
+        return Journey(call, self._options)
+
+    async def reply(self, call: Call[T], journey: Journey | None = None) -> Reply[T]:
         """Give the result of *call* and how it came about."""
         opened = self._parts.open()
-        return await opened.exchange.run(call, self._options, opened.bearer)
+        try:
+            reply = await opened.exchange.run(call, self._options, opened.bearer, journey)
+        except ApiError as error:
+            self._parts.hear(error.headers.get("date"))
+            raise
+        self._parts.hear(reply.answer.headers.get("date"))
+        return reply
 
     async def get(self, call: Call[T]) -> T:
         """Give the result of *call*."""
@@ -299,6 +347,8 @@ class _Parts:
         self._entered = False
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
+        self.once = Once()
+        self.server_time: ServerTime | None = None
 
     def enter(self) -> None:
         """Note the ``async with``, of which there can be one."""
@@ -328,6 +378,15 @@ class _Parts:
                 "this session was opened in another event loop; make one in each loop (every asyncio.run and "
                 "every thread has its own), and close it there"
             )
+
+    def open_or_closing(self) -> _Open:
+        """Give the open parts also to those whom the end of the session is ending."""
+        return self.open() if self._opened is None else self._opened
+
+    def hear(self, date: str | None) -> None:
+        """Note what an answer said the time is."""
+        if (said := server_date(date)) is not None:
+            self.server_time = ServerTime(said=said, heard=asyncio.get_running_loop().time())
 
     def _build(self) -> _Open:
         settings = self.settings

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from viber_async._auth import TokenStore
     from viber_async._journey import Options
+    from viber_async._ledger import Ledger
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
 
@@ -39,6 +40,7 @@ _PROXY: Final = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
 """A host and perhaps a port; user information in front of them is not judged, and never shown."""
+_LEDGER: Final = ("secret", "get", "put", "unsettled")
 _USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?")
 
 
@@ -52,7 +54,7 @@ class SessionSettings(TypedDict, total=False):
     rate_limit: RateLimit
     rate_limiter: RateLimiter | None
     token_store: TokenStore | None
-    ledger: None
+    ledger: Ledger | None
     time_zone: tzinfo | None
     max_connections: int
     proxy: str | None
@@ -71,6 +73,7 @@ class Settings:
     rate_limit: RateLimit
     rate_limiter: RateLimiter | None
     token_store: TokenStore
+    ledger: Ledger | None
     time_zone: tzinfo | None
     max_connections: int
     proxy: str | None = field(repr=False)
@@ -104,9 +107,12 @@ def credentials_of(environ: Mapping[str, str]) -> Credentials:
     )
 
 
-def refuse_ledger(value: object) -> None:
-    if value is not None:
-        raise ConfigurationError("ledger: no call of this version uses one, so it would protect nothing; leave it out")
+def ledger(value: Ledger | None) -> Ledger | None:
+    if value is not None and not all(callable(getattr(value, name, None)) for name in _LEDGER):
+        raise ConfigurationError(
+            f"ledger: give a SqliteLedger(path), or an object with the methods of Ledger; got a {type(value).__name__}"
+        )
+    return value
 
 
 def instance(name: str, value: object, kind: type[T]) -> T:

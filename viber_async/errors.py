@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from viber_async._sansio.blacklist import BlacklistAdded, BlacklistRemoved
     from viber_async._sansio.outcome import CreateHandle
+    from viber_async._sansio.reconcile import Reconciliation
 
 
 class Delivery(enum.Enum):
@@ -62,7 +63,7 @@ class ViberError(Exception):
 
     delivery: Delivery
     """What became of the request."""
-    partial: BlacklistAdded | BlacklistRemoved | None
+    partial: BlacklistAdded | BlacklistRemoved | tuple[Reconciliation, ...] | None
     """What earlier requests of the same call had achieved before this one failed, as the call's own result
     type; None for calls of one request."""
 

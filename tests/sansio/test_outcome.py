@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from viber_async._sansio.campaigns import CampaignDraft, Image
-from viber_async._sansio.outcome import CreateHandle, handle_of
+from viber_async._sansio.outcome import CreateHandle, digest, handle_of
+from viber_async.errors import ValidationError
 
 AFTER = datetime(2024, 1, 31, 10, 0, 0, tzinfo=UTC)
 BEFORE = datetime(2024, 1, 31, 10, 2, 30, tzinfo=UTC)
@@ -56,3 +58,65 @@ def test_a_handle_holds_no_phones_and_no_text(form):
 def test_a_handle_travels_between_processes():
     """Reconciling may be done by another one."""
     assert pickle.loads(pickle.dumps(handle())) == handle()
+
+
+def test_a_handle_travels_as_json():
+    """In a queue, a column, a log."""
+    marked = handle_of(draft(), sent_after=AFTER, sent_before=BEFORE, by_server=True, marker="a" * 16)
+    for it in (handle(), marked, marked.lost_its_marker()):
+        read = CreateHandle.from_dict(json.loads(json.dumps(it.to_dict())))
+        assert read == it
+        assert read.name_digest == it.name_digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sender_id": 0},
+        {"sender_id": "7"},
+        {"sender_id": True},
+        {"task_name": 7},
+        {"name_digest": "short"},
+        {"message_digest": "X" * 64},
+        {"sent_after": "2024-01-31T10:00:00"},
+        {"sent_before": None},
+        {"sent_before": "yesterday"},
+        {"by_server": 1},
+        {"marker": "A" * 16},
+        {"marker_lost": None},
+        {"more": 1},
+    ],
+)
+def test_what_to_dict_did_not_write_is_refused(change):
+    """By the name of the field, where it is one."""
+    with pytest.raises(ValidationError) as caught:
+        CreateHandle.from_dict(handle().to_dict() | change)
+    assert caught.value.field == ("handle" if "more" in change else f"handle.{next(iter(change))}")
+
+
+@pytest.mark.parametrize("wrong", [{}, None, [], "handle"])
+def test_a_handle_is_read_from_a_whole_object(wrong):
+    """A part of one is none."""
+    with pytest.raises(ValidationError, match="whole"):
+        CreateHandle.from_dict(wrong)
+
+
+def test_phones_in_a_name_are_masked_and_the_name_is_still_known():
+    """By its digest."""
+    it = handle(task_name=f"order of {PHONE}")
+
+    assert PHONE not in json.dumps(it.to_dict()) + repr(it)
+    assert it.name_digest == digest(f"order of {PHONE}")
+
+
+def test_with_a_marker_the_name_does_not_matter():
+    """And is not kept."""
+    it = handle_of(draft(), sent_after=AFTER, sent_before=BEFORE, marker="a" * 16)
+
+    assert (it.task_name, it.name_digest) == (None, None)
+
+
+@pytest.mark.parametrize(("one", "other"), [("a\r\nb", "a\nb"), ("", None)])
+def test_texts_that_mean_the_same_have_one_digest(one, other):
+    """Line ends come back as another system writes them, and no text as an empty one."""
+    assert digest(one) == digest(other)

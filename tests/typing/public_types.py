@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import assert_type
 
 from viber_async import (
@@ -20,14 +22,18 @@ from viber_async import (
     CampaignSummary,
     ClientCredentials,
     CreatedCampaign,
+    Ledger,
+    LedgerRow,
     MemoryTokenStore,
     PacedLimiter,
     Pages,
     RateLimit,
     Recipient,
+    Reconciliation,
     RowStream,
     Sender,
     SessionStatistics,
+    SqliteLedger,
     StoredToken,
     TokenStore,
     ViberSession,
@@ -64,6 +70,12 @@ async def calls() -> None:
         sender_id=1, message_live_time=60, message="m", recipients=["380931111111"]
     )
     assert_type(created, CreatedCampaign)
+    once = await session.campaigns.create_once(draft, key="k", resend_after=timedelta(hours=1))
+    assert_type(once, CreatedCampaign)
+    assert_type(await session.campaigns.reconcile_pending(), tuple[Reconciliation, ...])
+    ledger: Ledger = SqliteLedger(Path("somewhere"), create=False)
+    assert_type(ViberSession(ApiKey("key"), ledger=ledger), ViberSession)
+    assert_type(await ledger.get("account", "key"), LedgerRow | None)
     assert_type(session.campaigns.list(), Pages[CampaignSummary])
     assert_type(await session.campaigns.get(1), Campaign)
     assert_type(await session.campaigns.recipients(1), CampaignRecipients)

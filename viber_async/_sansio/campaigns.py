@@ -708,12 +708,18 @@ def echo_mismatch(draft: CampaignDraft, created: CreatedCampaign) -> str | None:
     """
     if draft.task_name is not None and created.task_name not in (None, draft.task_name):
         return "task_name"
+    return content_mismatch(draft, created)
+
+
+def content_mismatch(draft: CampaignDraft, created: CreatedCampaign) -> str | None:
+    """Give the same as `echo_mismatch`, whatever the name."""
     if created.sender_id not in (None, draft.sender_id):
         return "sender_id"
-    if created.message is not None and _unix_lines(created.message) != _unix_lines(draft.message or ""):
+    if created.message is not None and not same_text(created.message, draft.message):
         return "message"
     return None
 
 
-def _unix_lines(text: str) -> str:
-    return text.replace("\r\n", "\n")
+def same_text(one: str | None, other: str | None) -> bool:
+    """Tell whether two messages are the same; none and "" are, and line ends count as one kind."""
+    return (one or "").replace("\r\n", "\n") == (other or "").replace("\r\n", "\n")
