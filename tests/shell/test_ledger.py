@@ -305,6 +305,12 @@ def with_another_version(path: Path) -> None:
     connection.close()
 
 
+def with_another_task(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("""UPDATE intents SET body = replace(body, '"task_id": null', '"task_id": 7')""")
+    connection.close()
+
+
 def without_its_secret(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM meta WHERE name = 'secret'")
@@ -318,7 +324,7 @@ def not_in_wal(path: Path) -> None:
 
 
 DAMAGES = [truncated, emptied, torn, foreign, another_database, without_rows_behind_our_back]
-DAMAGES += [with_another_version, without_its_secret, not_in_wal]
+DAMAGES += [with_another_version, with_another_task, without_its_secret, not_in_wal]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)

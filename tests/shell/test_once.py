@@ -490,9 +490,18 @@ async def test_what_another_process_is_sending_is_waited_for_until_its_lease_is_
     scene.ledger.change(state=State.SENDING, since=scene.wall, lease=60.0)
     clock = asyncio.get_running_loop().time
     began = clock()
+    looks = []
+    get = scene.ledger.get
+
+    async def counted(account: str, key: str) -> Any:
+        looks.append(clock())
+        return await get(account, key)
+
+    scene.ledger.get = counted  # type: ignore[method-assign]
     await scene.unknown()
 
     assert 60 <= clock() - began < 63
+    assert len(looks) < 75  # the pauses grow to a second
     assert scene.account.posts == 1
 
 
@@ -993,6 +1002,26 @@ async def test_a_list_without_end_is_left_after_fifty_pages():
 
     assert (found.verdict, found.complete, found.requests) == (Verdict.ABSENT_SO_FAR, False, MAX_REQUESTS)
     assert scene.account.lists == MAX_REQUESTS
+
+
+@on_a_scene
+async def test_a_search_was_made_when_its_first_page_was():
+    """What appears between the first page and the last may have been overlooked."""
+    scene = Scene("cut before")
+    error = await scene.unknown()
+    for number in range(250):
+        scene.account.add(f"other {number}", message="other")
+    answer = scene.account.answer
+
+    def later_each_time(request: httpx.Request) -> Any:
+        scene.pass_time(timedelta(minutes=1))
+        return answer(request)
+
+    scene.account.provider.replies = [later_each_time]
+    found = await scene.session.campaigns.reconcile(error.handle)
+
+    assert found.requests > 2
+    assert found.looked_at == NOON + timedelta(minutes=1)
 
 
 @on_a_scene
