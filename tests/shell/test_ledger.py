@@ -311,6 +311,13 @@ def with_another_task(path: Path) -> None:
     connection.close()
 
 
+def with_text_for_a_seal(path: Path) -> None:
+    """What a flipped type leads to: a value that Python cannot compare."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE intents SET seal = 'text'")
+    connection.close()
+
+
 def without_its_secret(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM meta WHERE name = 'secret'")
@@ -324,7 +331,7 @@ def not_in_wal(path: Path) -> None:
 
 
 DAMAGES = [truncated, emptied, torn, foreign, another_database, without_rows_behind_our_back]
-DAMAGES += [with_another_version, with_another_task, without_its_secret, not_in_wal]
+DAMAGES += [with_another_version, with_another_task, with_text_for_a_seal, without_its_secret, not_in_wal]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
