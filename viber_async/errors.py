@@ -207,7 +207,7 @@ class OutcomeUnknownError(ViberError):
     """A campaign may or may not have been created: do not simply send it again.
 
     ``delivery`` is ANSWERED where the provider said something that is no clear yes or no, such as a 503. To find out,
-    walk ``campaigns.list()`` and look for ``handle.task_name``, or for its sender between the two moments.
+    call ``campaigns.reconcile(error.handle)``, in this process or another.
     """
 
     def __init__(
