@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.naming import spelled
 from viber_async._sansio.address import base_url, path
 from viber_async.errors import ConfigurationError, ValidationError
 
@@ -154,7 +155,7 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(written, rule):
     assert "heim" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [None, 5, b"https://api.sendpulse.com", ["https://a"], object()], ids=repr)
+@pytest.mark.parametrize("value", [None, 5, b"https://api.sendpulse.com", ["https://a"], object()], ids=spelled)
 def test_an_address_is_a_string(value):
     """Nothing else is turned into one."""
     with pytest.raises(ConfigurationError, match="write it as https://host"):

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.naming import spelled
 from viber_async._sansio.call import SMALL_BYTES, Kind, Unreadable
 from viber_async._sansio.campaigns import (
     Button,
@@ -446,7 +447,7 @@ def test_a_campaign_is_sent_now_or_at_a_moment(value):
     assert draft(send_date=value).send_date == value
 
 
-@pytest.mark.parametrize("value", NEVER, ids=repr)
+@pytest.mark.parametrize("value", NEVER, ids=spelled)
 def test_any_other_time_is_refused(value):
     """Rows I14 and I15: a typo must not send at once."""
     assert refusal(send_date=value).field == "send_date"

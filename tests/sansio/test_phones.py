@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.naming import spelled
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.phones import phone, phones, wire_phone
 from viber_async.errors import ValidationError
@@ -128,7 +129,7 @@ def test_a_spelling_that_could_mean_another_number_is_refused(value, rule):
     assert rule in str(caught.value)
 
 
-@pytest.mark.parametrize("value", NO_PHONES, ids=repr)
+@pytest.mark.parametrize("value", NO_PHONES, ids=spelled)
 def test_only_strings_and_ints_are_phones(value):
     """A bool is an int to Python, and a float has digits: neither is a phone."""
     with pytest.raises(ValidationError, match="a phone is a string or an int"):
@@ -204,7 +205,7 @@ def test_several_phones_keep_their_first_order_and_say_how_many_repeated():
 
 
 @pytest.mark.parametrize(
-    "value", [P, b"380931111111", bytearray(b"1"), memoryview(b"1"), {P: 1}, 380931111111, None, object()], ids=repr
+    "value", [P, b"380931111111", bytearray(b"1"), memoryview(b"1"), {P: 1}, 380931111111, None, object()], ids=spelled
 )
 def test_what_is_no_collection_of_phones_is_refused_as_a_whole(value):
     """A string is an iterable of its letters to Python, and a dict one of its keys."""

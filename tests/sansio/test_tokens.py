@@ -9,6 +9,7 @@ import pickle
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
+from tests.naming import spelled
 from viber_async._sansio import tokens, wire_json
 from viber_async._sansio.call import SMALL_BYTES, Kind, Unreadable
 from viber_async._sansio.converter import make_converter
@@ -274,7 +275,7 @@ def test_a_token_that_could_break_a_header_is_refused_without_being_shown(value)
     assert (caught.value.where, caught.value.why) == ("access_token", "not 1 to 4096 visible ASCII characters")
 
 
-@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", MISSING, None], ids=str)
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", MISSING, None], ids=spelled)
 def test_a_bearer_token_is_what_we_can_use(kind):
     """In any case; where nothing is said, it is one."""
     assert read(token_type=kind).value == "abc.def"

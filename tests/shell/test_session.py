@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from tests.naming import spelled
 from tests.shell.clock import VirtualTimeLoop, in_virtual_time
 from tests.shell.provider import Provider, ok
 from tests.shell.sessions import CREDENTIALS, URL, session_over
@@ -67,7 +68,7 @@ SENDERS = ok([{"id": 1, "name": "s", "status": "verified"}])
         {"credentials": ("id",)},
         {"credentials": ("id", "")},
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_a_setting_that_cannot_work_is_refused_when_the_session_is_made(settings: dict[str, Any]) -> None:
     """At once, naming the setting, and without showing a secret."""
@@ -129,7 +130,7 @@ def _only(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
         {"SENDPULSE_API_ID": "i", "SENDPULSE_API_SECRET": "hidden", "SENDPULSE_API_KEY": "hidden"},
         {"SENDPULSE_API_ID": "i", "SENDPULSE_API_KEY": "hidden"},
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_an_environment_that_leaves_a_choice_is_refused(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
@@ -354,7 +355,7 @@ async def test_a_view_differs_only_in_what_was_asked_for() -> None:
     assert len(provider.requests) == 2
 
 
-@pytest.mark.parametrize("options", [{"lane": "fast"}, {"timeout": 0}, {"deadline": 0}, {"retries": -1}], ids=str)
+@pytest.mark.parametrize("options", [{"lane": "fast"}, {"timeout": 0}, {"deadline": 0}, {"retries": -1}], ids=spelled)
 def test_a_view_is_checked_like_a_session(options: dict[str, Any]) -> None:
     """By the same rules."""
     session, _ = session_over(SENDERS)
@@ -548,7 +549,7 @@ def _hook() -> None: ...
         ({"middleware": [_hook, 5]}, "list of callables"),
         ({"middleware": "hook"}, "list of callables"),
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_a_part_that_cannot_do_its_work_is_refused_when_the_session_is_made(
     setting: dict[str, Any], advice: str
