@@ -232,6 +232,7 @@ class Exchange:
             lane=options.lane,
             again=journey.had_turn or call.kind is Kind.TOKEN,  # everybody may be waiting for a token
             streams=journey.streams,
+            fresh=call.kind is Kind.CREATE,
             token=token,
             entering=entering,
         )

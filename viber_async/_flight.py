@@ -50,6 +50,8 @@ class Flight:
     """It was refused by the rate limit before, and goes to the head of its lane."""
     streams: bool = False
     """Its body may stay open for as long as somebody reads it."""
+    fresh: bool = False
+    """It goes over a connection that carries nothing else, so that no answer to anything else can be taken for its."""
     token: Token | None = None
     entering: Callable[[httpx.Request], None] | None = field(default=None, repr=False)
     """Called once, with its turn and its place taken and the network next."""

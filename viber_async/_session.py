@@ -128,7 +128,8 @@ class ViberSession:
             time_zone: None: datetimes are naive, as the provider sends them. Set: they are aware, both ways.
             max_connections: how many requests may be under way at once.
             proxy: an http, https or socks5 proxy. The environment's is never used.
-            transport: an httpx transport in place of the network; the session closes it.
+            transport: an httpx transport in place of the network; the session closes it. Creates share its connections
+                with other calls, where our own gives each of them a fresh one.
             middleware: hooks around every attempt, the first outermost.
             user_agent: what your program calls itself, put in front of our own name.
 
@@ -390,10 +391,11 @@ class _Parts:
 
     def _build(self) -> _Open:
         settings = self.settings
-        inner = settings.transport
+        places, inner, fresh = settings.max_connections, settings.transport, None
         if inner is None:
-            inner = open_transport(max_connections=settings.max_connections, proxy=settings.proxy)
-        transport = RateLimitedTransport(inner, self._limiter, places=settings.max_connections)
+            inner = open_transport(max_connections=places, proxy=settings.proxy)
+            fresh = open_transport(max_connections=places, proxy=settings.proxy, keeps=False)
+        transport = RateLimitedTransport(inner, self._limiter, places=places, fresh=fresh)
         exchange = Exchange(
             transport,
             origin=Origin(

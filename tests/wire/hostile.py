@@ -454,7 +454,7 @@ async def healthy_afterwards(session: ViberSession) -> None:
         while len(parts.tasks):
             await asyncio.wait(list(parts.tasks._tasks))
         assert session.statistics().in_flight == 0
-        inner = parts.open().transport._inner
-        pool = inner._pool  # type: ignore[attr-defined]
-        assert pool._requests == []
-        assert [each for each in pool.connections if not each.is_idle()] == []
+        transport = parts.open().transport
+        for pool in (transport._inner._pool, transport._fresh._pool):  # type: ignore[attr-defined]
+            assert pool._requests == []
+            assert [each for each in pool.connections if not each.is_idle()] == []
