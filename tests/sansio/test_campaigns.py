@@ -100,12 +100,14 @@ INTS = [
 ]
 
 
+@pytest.mark.fault("I12", "I13")
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, good, _ in INTS for value in good])
 def test_a_number_may_stand_at_either_end_of_its_range(name, value):
     """Rows I12 and I13: bounds are inclusive."""
     assert getattr(draft(**{name: value}), name) == value
 
 
+@pytest.mark.fault("I12", "I13")
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, _, bad in INTS for value in bad])
 def test_a_number_beyond_its_range_or_of_another_type_is_refused(name, value):
     """A bool is no number, a text neither, and nothing is rounded."""
@@ -128,6 +130,7 @@ def test_a_duration_that_is_too_short_too_long_or_broken_is_refused(value):
     assert refusal(message_live_time=value).field == "message_live_time"
 
 
+@pytest.mark.fault("I08")
 @pytest.mark.parametrize("value", [1, 2**63 - 1])
 def test_a_mailing_list_is_named_by_its_id(value):
     """Instead of recipients."""
@@ -136,12 +139,14 @@ def test_a_mailing_list_is_named_by_its_id(value):
     assert (made.address_book, made.recipients, made.duplicates) == (value, None, 0)
 
 
+@pytest.mark.fault("I08")
 @pytest.mark.parametrize("value", [0, -1, True, "5", 5.0, 2**63])
 def test_any_other_mailing_list_is_refused(value):
     """Row I08."""
     assert refusal(recipients=None, address_book=value).field == "address_book"
 
 
+@pytest.mark.fault("I08")
 @pytest.mark.parametrize("changes", [{"recipients": None}, {"address_book": 5}, {"recipients": [], "address_book": 5}])
 def test_exactly_one_audience_is_given(changes):
     """Row I08: neither and both are refused."""
@@ -155,6 +160,7 @@ def many(count):
     return range(PHONE, PHONE + count)
 
 
+@pytest.mark.fault("I06", "I05")
 @pytest.mark.parametrize(("values", "count"), [(many(1), 1), (many(1000), 1000), ([*many(1000), str(PHONE)], 1000)])
 def test_there_are_one_to_a_thousand_different_recipients(values, count):
     """Row I06. 1001 of which one repeats another are 1000."""
@@ -163,12 +169,14 @@ def test_there_are_one_to_a_thousand_different_recipients(values, count):
     assert (len(made.recipients), made.duplicates) == (count, len(values) - count)
 
 
+@pytest.mark.fault("I06")
 @pytest.mark.parametrize("values", [[], (), iter(()), many(1001), itertools.count(PHONE)])
 def test_no_recipient_or_a_thousand_and_one_are_refused(values):
     """Row I06: never cut, never split into two campaigns."""
     assert refusal(recipients=values).field == "recipients"
 
 
+@pytest.mark.fault("I07")
 @pytest.mark.parametrize("values", ["380931111111", b"380931111111", {"380931111111": 1}, 380931111111])
 def test_recipients_that_are_no_collection_are_refused(values):
     """Row I07."""
@@ -183,6 +191,7 @@ def test_a_bad_recipient_is_named_by_its_index():
     assert "380931111111" not in str(error)
 
 
+@pytest.mark.fault("I07", "I20")
 def test_a_generator_is_consumed_once_and_a_list_is_copied():
     """Row I20: what the caller changes afterwards does not reach the wire."""
     numbers = [PHONE]
@@ -196,9 +205,10 @@ def test_a_generator_is_consumed_once_and_a_list_is_copied():
 
 FAMILY = "👨‍👩‍👧‍👦"
 
-MESSAGES = ["x" * 1000, "🙂" * 1000, FAMILY * 142, "e\u0301" * 500, "a\r\nb\n", " x ", "\u202ejkl", "\ttab"]
+MESSAGES = ["x" * 1000, "🙂" * 1000, FAMILY * 142 + "x" * 6, "e\u0301" * 500, "a\r\nb\n", " x ", "\u202ejkl", "\ttab"]
 
 
+@pytest.mark.fault("I09", "I10")
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_message_of_up_to_a_thousand_characters_is_kept_as_it_is(message):
     """Rows I09 and I10: a family of seven code points counts as seven; line ends are not touched."""
@@ -207,6 +217,7 @@ def test_a_message_of_up_to_a_thousand_characters_is_kept_as_it_is(message):
     assert made.message == body(made)["message"] == message
 
 
+@pytest.mark.fault("I09")
 @pytest.mark.parametrize("message", ["x" * 1001, "🙂" * 1001, FAMILY * 143, "e\u0301" * 500 + "e"])
 def test_a_message_of_a_thousand_and_one_characters_is_refused(message):
     """It is not cut, and the error says how long it is."""
@@ -217,18 +228,21 @@ def test_a_message_of_a_thousand_and_one_characters_is_refused(message):
     assert len(str(error)) < 300
 
 
+@pytest.mark.fault("I10")
 @pytest.mark.parametrize("message", ["", " ", "\n\t", "\u00a0", "a\ud800", "a\x00", 5, b"text", ["a"]])
 def test_a_message_that_says_nothing_or_cannot_be_sent_is_refused(message):
     """Row I10."""
     assert refusal(message=message).field == "message"
 
 
+@pytest.mark.fault("I10")
 @pytest.mark.parametrize("message", ["", "  "])
 def test_a_blank_message_beside_an_image_is_refused_too(message):
     """None says that there is none; a blank one is a mistake."""
     assert refusal(message=message, image=IMAGE).field == "message"
 
 
+@pytest.mark.fault("I16")
 @pytest.mark.parametrize("name", ["x", "x" * 255, "🙂" * 255, "Привіт", FAMILY, "k7ab2c9d4e5f6 marker-like"])
 def test_a_task_name_is_one_line_of_up_to_255_characters(name):
     """Row I16; the page calls it required, its examples leave it out."""
@@ -237,6 +251,7 @@ def test_a_task_name_is_one_line_of_up_to_255_characters(name):
     assert made.task_name == body(made)["task_name"] == name
 
 
+@pytest.mark.fault("I16")
 @pytest.mark.parametrize("name", ["", " ", "x" * 256, "x" * 10_000, "a\r\nb", "a\n", "a\x1b", "a\u2028b", "\ud800", 5])
 def test_any_other_task_name_is_refused(name):
     """A name that the provider changed could not be found again."""
@@ -296,12 +311,14 @@ NO_LINKS = [
 ]
 
 
+@pytest.mark.fault("I11", "S11")
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_is_https_with_a_host(link):
     """Kept as it was written."""
     assert Button("Buy", link).link == Image(link).link == link
 
 
+@pytest.mark.fault("I11", "S11")
 @pytest.mark.parametrize("link", NO_LINKS)
 def test_any_other_link_is_refused(link):
     """Rows I11 and S11; a password in it is not shown."""
@@ -314,6 +331,7 @@ def test_any_other_link_is_refused(link):
     assert "secret" not in str(button.value)
 
 
+@pytest.mark.fault("I11")
 @pytest.mark.parametrize("text", ["", " ", "a\nb", "\x00", "\ud800", None, 5])
 def test_a_button_says_something_in_one_line(text):
     """Row I11: a button without text is refused."""
@@ -323,6 +341,7 @@ def test_a_button_says_something_in_one_line(text):
     assert caught.value.field == "button.text"
 
 
+@pytest.mark.fault("I17")
 @pytest.mark.parametrize(
     ("text", "name", "field"),
     [
@@ -370,6 +389,7 @@ NO_CONTENTS = [
 ]
 
 
+@pytest.mark.fault("I11")
 @pytest.mark.parametrize("sms", [None, SMS])
 @pytest.mark.parametrize(("kind", "contents"), CONTENTS)
 def test_the_contents_of_the_page_are_allowed(kind, contents, sms):
@@ -379,6 +399,7 @@ def test_the_contents_of_the_page_are_allowed(kind, contents, sms):
     assert (made.message_type, made.message, made.resend_sms) == (kind, contents["message"], sms)
 
 
+@pytest.mark.fault("I11")
 @pytest.mark.parametrize(("kind", "contents", "field"), NO_CONTENTS)
 def test_any_other_contents_are_refused(kind, contents, field):
     """Row I11: a system message is text only, an image stands alone or with text and button."""
@@ -441,12 +462,14 @@ NEVER = [
 ]
 
 
+@pytest.mark.fault("I14", "I15")
 @pytest.mark.parametrize("value", ["now", Text("now"), *SCHEDULED])
 def test_a_campaign_is_sent_now_or_at_a_moment(value):
     """Nothing else is either."""
     assert draft(send_date=value).send_date == value
 
 
+@pytest.mark.fault("I14", "I15")
 @pytest.mark.parametrize("value", NEVER, ids=spelled)
 def test_any_other_time_is_refused(value):
     """Rows I14 and I15: a typo must not send at once."""
@@ -458,6 +481,7 @@ def test_microseconds_are_refused_with_the_way_out():
     assert ".replace(microsecond=0)" in str(refusal(send_date=datetime(2026, 3, 2, 10, 0, 0, 500_000)))
 
 
+@pytest.mark.fault("I14")
 def test_a_subclass_of_datetime_becomes_a_plain_one():
     """With its fold."""
     found = draft(send_date=Moment(2026, 10, 25, 3, 30, tzinfo=KYIV, fold=1)).send_date
@@ -503,12 +527,14 @@ BAD_TIMES = [
 ]
 
 
+@pytest.mark.fault("I14")
 @pytest.mark.parametrize(("moment", "zone", "text"), GOOD_TIMES)
 def test_a_sending_time_goes_out_in_the_accounts_zone(moment, zone, text):
     """Row I14. Without a zone the provider's clock is ours."""
     assert sent_at(moment, time_zone=zone) == text
 
 
+@pytest.mark.fault("I14")
 @pytest.mark.parametrize(("moment", "zone", "why"), BAD_TIMES)
 def test_a_sending_time_that_is_past_or_not_one_moment_there_is_refused(moment, zone, why):
     """Before any I/O, with the way out."""
@@ -850,6 +876,7 @@ def test_a_page_of_campaigns_is_asked_for_by_limit_and_offset():
     assert call.params == {"limit": 100, "offset": 300}
 
 
+@pytest.mark.fault("I19")
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (1001, 0), (1, -1), (True, 0)])
 def test_a_page_has_one_to_a_thousand_rows(limit, offset):
     """Row I19."""
@@ -910,6 +937,7 @@ def test_what_is_no_list_of_campaigns_is_unreadable(rows, where):
     assert caught.value.where == where
 
 
+@pytest.mark.fault("I18")
 @pytest.mark.parametrize("ask", [get_campaign, get_recipients])
 @pytest.mark.parametrize("value", [0, -1, True, 2**63, 1.0, None, "1", "1/../../senders", "1?x=1", " 1", "\uff11"])
 def test_only_a_positive_int_reaches_a_path(ask, value):

@@ -104,6 +104,7 @@ BROKEN_RULES = [
 NO_PHONES = [True, False, None, 380931111111.0, Decimal(380931111111), Fraction(380931111111), b"380931111111", [P], {}]
 
 
+@pytest.mark.fault("I01", "I03")
 @pytest.mark.parametrize("value", SPELLINGS)
 def test_a_phone_in_any_usual_spelling_becomes_its_digits(value):
     """The digits are unchanged, and the result is a plain string."""
@@ -112,6 +113,7 @@ def test_a_phone_in_any_usual_spelling_becomes_its_digits(value):
     assert (found, type(found)) == (P, str)
 
 
+@pytest.mark.fault("I04")
 @pytest.mark.parametrize(("value", "digits"), [("12345678", 8), ("123456789012345", 15), (10**7, 8), (10**15 - 1, 15)])
 def test_a_phone_has_eight_to_fifteen_digits(value, digits):
     """Both ends are inclusive."""
@@ -119,6 +121,7 @@ def test_a_phone_has_eight_to_fifteen_digits(value, digits):
     assert len(phone(value, "phone")) == digits
 
 
+@pytest.mark.fault("I01", "I02", "I04")
 @pytest.mark.parametrize(("value", "rule"), BROKEN_RULES)
 def test_a_spelling_that_could_mean_another_number_is_refused(value, rule):
     """Nothing is guessed, and the error says what to write instead."""
@@ -129,6 +132,7 @@ def test_a_spelling_that_could_mean_another_number_is_refused(value, rule):
     assert rule in str(caught.value)
 
 
+@pytest.mark.fault("I03")
 @pytest.mark.parametrize("value", NO_PHONES, ids=spelled)
 def test_only_strings_and_ints_are_phones(value):
     """A bool is an int to Python, and a float has digits: neither is a phone."""
@@ -143,6 +147,7 @@ class Int64:
         return 380931111111
 
 
+@pytest.mark.fault("I03")
 def test_an_object_that_can_be_used_as_an_int_is_not_one():
     """numpy's integers are refused: int(x) is one word, and says that it was meant."""
     with pytest.raises(ValidationError, match="a Int64"):
@@ -197,6 +202,7 @@ def numbers(count):
     return [380930000000 + i for i in range(count)]
 
 
+@pytest.mark.fault("I05")
 def test_several_phones_keep_their_first_order_and_say_how_many_repeated():
     """One number in two spellings is one recipient."""
     found = phones(["+380 93 111 11 12", "380931111111", 380931111112, "00380931111111"], "recipients")
@@ -204,6 +210,7 @@ def test_several_phones_keep_their_first_order_and_say_how_many_repeated():
     assert found == (("380931111112", "380931111111"), 2)
 
 
+@pytest.mark.fault("I07")
 @pytest.mark.parametrize(
     "value", [P, b"380931111111", bytearray(b"1"), memoryview(b"1"), {P: 1}, 380931111111, None, object()], ids=spelled
 )
@@ -216,12 +223,14 @@ def test_what_is_no_collection_of_phones_is_refused_as_a_whole(value):
     assert P not in str(caught.value)
 
 
+@pytest.mark.fault("I07")
 @pytest.mark.parametrize("kind", [list, tuple, iter, lambda v: (x for x in v), lambda v: dict.fromkeys(v).keys()])
 def test_any_other_iterable_is_read_once_and_in_order(kind):
     """A generator has no second reading."""
     assert phones(kind([380931111112, 380931111111]), "recipients")[0] == ("380931111112", "380931111111")
 
 
+@pytest.mark.fault("I07")
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_a_set_is_put_in_the_order_of_its_digits(kind):
     """So the same set is always the same request."""
@@ -267,6 +276,7 @@ def test_nothing_is_read_after_the_first_phone_too_many():
     assert len(list(source)) == 96
 
 
+@pytest.mark.fault("P23")
 @pytest.mark.parametrize(
     ("value", "digits"),
     [(380934760182, P[:5] + "4760182"), ("380977217975", "380977217975"), ("+380977217975", "380977217975"), (7, "7")],
@@ -276,6 +286,7 @@ def test_a_phone_of_an_answer_is_an_int_or_digits_with_or_without_a_plus(value, 
     assert wire_phone(value) == digits
 
 
+@pytest.mark.fault("P23")
 @pytest.mark.parametrize(
     "value", [0, -1, 2**63, True, None, 380.9, Decimal("380.9"), "", "+", "38 093", "٣", [], "1" * 20]
 )
