@@ -103,11 +103,11 @@ def test_the_inner_ring_knows_only_itself_and_the_errors(path: Path) -> None:
     assert all(name.startswith(("viber_async._sansio", "viber_async.errors")) or name == "viber_async" for name in ours)
 
 
-def test_only_four_files_know_httpx() -> None:
+def test_only_three_files_of_the_client_know_httpx() -> None:
     """So that moving to another httpx is a decision, not a project; elsewhere it is a type at most."""
     knowing = {p.relative_to(PACKAGE).parts[0] for p in PACKAGE.rglob("*.py") if _knows_httpx(p)}
 
-    assert knowing <= {"_exchange.py", "_transport.py", "_session.py", "_auth.py", "sandbox"}
+    assert knowing <= {"_exchange.py", "_transport.py", "_connections.py", "sandbox"}
 
 
 def _knows_httpx(path: Path) -> bool:

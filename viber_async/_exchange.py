@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 import httpx
 from attrs import define, frozen
 
-from viber_async._flight import Flight
+from viber_async._flight import FLIGHT, Flight
 from viber_async._journey import Journey, Options
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._sansio import answer as answers
@@ -29,7 +29,7 @@ from viber_async._sansio.call import Kind
 from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
-from viber_async._transport import FLIGHT, tell, translate
+from viber_async._transport import tell, translate
 from viber_async.errors import (
     AuthenticationError,
     Delivery,

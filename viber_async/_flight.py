@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Events = dict[str, Any]
 
+FLIGHT: Final = "viber_async.flight"
+"""The request extension that carries the `Flight`."""
+
 SAFE: Final = frozenset(
     {
         "connect_tcp",
@@ -35,6 +38,9 @@ SAFE: Final = frozenset(
     }
 )
 """Stages of httpcore's in which it waits for the network, from their ``.started`` to the next event."""
+
+ANSWER: Final = "http11.receive_response_headers"
+"""The stage in which the head of the answer is read: from the network, or from what it brought before."""
 
 FORCED: Final = 0.5
 """Seconds after which an attempt is ended at any moment: a deadline must not hang on a transport's good manners."""
@@ -51,7 +57,7 @@ class Flight:
     streams: bool = False
     """Its body may stay open for as long as somebody reads it."""
     fresh: bool = False
-    """It goes over a connection that carries nothing else, so that no answer to anything else can be taken for its."""
+    """It is to have a connection of its own, used for nothing before and nothing after."""
     token: Token | None = None
     entering: Callable[[httpx.Request], None] | None = field(default=None, repr=False)
     """Called once, with its turn and its place taken and the network next."""
@@ -65,11 +71,15 @@ class Flight:
     """The transport tells what it does."""
     left: bool = False
     """The head of the request started to leave."""
+    stray: bool = False
+    """The answer was there before the request had left, so it is somebody else's."""
     arrived: bool = False
     """The answer was read to its end."""
     safe: bool = True
     """On the wire, and a cancellation would do no harm."""
     _doomed: asyncio.Task[Any] | None = field(default=None, repr=False, init=False)
+    _waited: bool = field(default=True, repr=False, init=False)
+    """The loop has turned since the reading of the answer began."""
 
     @property
     def delivery(self) -> Delivery:
@@ -100,9 +110,26 @@ class Flight:
         self.safe = moment == "started" and name in SAFE
         if self.safe and self._doomed is not None:
             self._doomed.cancel()
+        if stage == ANSWER:
+            self._watch(moment)
         leaves = name == "send_request_headers" and moment == "started" and not _is_for_a_proxy(info)
         self.left |= leaves
         return leaves
+
+    def _watch(self, moment: str) -> None:
+        """Tell a second answer on a kept connection from the one that was asked for.
+
+        It came along with the first, and lies in a buffer where no check of the socket can see it. But nothing is
+        read from a network without a turn of the loop.
+        """
+        if moment == "started":
+            self._waited = False
+            asyncio.get_running_loop().call_soon(self._has_waited)
+        else:
+            self.stray = moment == "complete" and not self._waited
+
+    def _has_waited(self) -> None:
+        self._waited = True
 
     def end(self, task: asyncio.Task[Any]) -> None:
         """Cancel *task*, in which this attempt runs, as soon as that does no harm."""

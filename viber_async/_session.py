@@ -15,6 +15,7 @@ from viber_async import _settings as checked
 from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
+from viber_async._connections import open_transport
 from viber_async._defaults import DEFAULT, Timeout, Unset
 from viber_async._exchange import Exchange, Origin, Reply
 from viber_async._journey import Journey, Options
@@ -30,7 +31,7 @@ from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
-from viber_async._transport import RateLimitedTransport, open_transport
+from viber_async._transport import RateLimitedTransport
 from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class SessionStatistics:
     """Tokens that were asked for and given."""
     in_flight: int
     """Requests under way or waiting for their turn at this moment."""
+    pools_replaced: int
+    """Connection pools that had lost places and were replaced; of a transport that was handed in, none is."""
     rate: RateStatistics
 
 
@@ -128,8 +131,8 @@ class ViberSession:
             time_zone: None: datetimes are naive, as the provider sends them. Set: they are aware, both ways.
             max_connections: how many requests may be under way at once.
             proxy: an http, https or socks5 proxy. The environment's is never used.
-            transport: an httpx transport in place of the network; the session closes it. Creates share its connections
-                with other calls, where our own gives each of them a fresh one.
+            transport: an httpx transport in place of the session's own connections; the session closes it. It is used
+                as it is, for creates too, and should have room for twice *max_connections*.
             middleware: hooks around every attempt, the first outermost.
             user_agent: what your program calls itself, put in front of our own name.
 
@@ -391,11 +394,10 @@ class _Parts:
 
     def _build(self) -> _Open:
         settings = self.settings
-        places, inner, fresh = settings.max_connections, settings.transport, None
+        inner = settings.transport
         if inner is None:
-            inner = open_transport(max_connections=places, proxy=settings.proxy)
-            fresh = open_transport(max_connections=places, proxy=settings.proxy, keeps=False)
-        transport = RateLimitedTransport(inner, self._limiter, places=places, fresh=fresh)
+            inner = open_transport(max_connections=settings.max_connections, proxy=settings.proxy)
+        transport = RateLimitedTransport(inner, self._limiter, places=settings.max_connections)
         exchange = Exchange(
             transport,
             origin=Origin(
@@ -432,10 +434,11 @@ class _Parts:
 
     def statistics(self) -> SessionStatistics:
         """Give what has been done so far."""
-        counters, refreshes = None, 0
+        counters, refreshes, replaced = None, 0, 0
         if self._opened is not None:
             counters = self._opened.exchange.counters
             refreshes = self._opened.bearer.refreshes
+            replaced = self._opened.transport.pools_replaced
         return SessionStatistics(
             calls=counters.calls if counters else 0,
             requests=counters.requests if counters else 0,
@@ -443,6 +446,7 @@ class _Parts:
             throttled=counters.throttled if counters else 0,
             in_flight=counters.in_flight if counters else 0,
             refreshes=refreshes,
+            pools_replaced=replaced,
             rate=self._limiter.statistics(),
         )
 

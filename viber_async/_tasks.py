@@ -38,11 +38,14 @@ class TaskOwner:
 
     async def aclose(self) -> None:
         """Cancel what still runs, once each, and wait until all have ended."""
-        running = list(self._tasks)
-        for task in running:
+        for task in self._tasks:
             task.cancel()
-        if running:
-            await asyncio.wait(running)
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait until all that runs now has ended."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
 
 async def beside(task: asyncio.Task[T]) -> T:

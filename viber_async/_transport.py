@@ -10,29 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from viber_async import errors
-from viber_async._flight import Events, Flight
+from viber_async._connections import Body, Connections
+from viber_async._flight import FLIGHT, Events, Flight
 from viber_async._sansio.privacy import safe_text, without
 from viber_async.errors import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from viber_async._limiter import RateLimiter, Turn
 
 logger: Final = logging.getLogger("viber_async")
-
-FLIGHT: Final = "viber_async.flight"
-"""The request extension that carries the `Flight`."""
-
-KEEPALIVE: Final = 60.0
-"""Seconds that an idle connection is kept: a new TLS handshake costs more than a socket at rest."""
 
 
 class RateLimitedTransport(httpx.AsyncBaseTransport):
@@ -40,24 +33,16 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
 
     The turn is ended, and the place freed, on every way out: an answer, an error, a cancellation. Bodies that stay
     open while somebody reads them have places of their own, so that a reader may make calls meanwhile.
-
-    *fresh* is a transport that keeps no connections, for requests that must have one of their own.
     """
 
-    def __init__(
-        self,
-        inner: httpx.AsyncBaseTransport,
-        limiter: RateLimiter,
-        *,
-        places: int,
-        fresh: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, limiter: RateLimiter, *, places: int) -> None:
         self._inner = inner
-        self._fresh = inner if fresh is None else fresh
         self._limiter = limiter
         self._places = asyncio.Semaphore(places)
         self._stream_places = asyncio.Semaphore(places)
-        self._traces = isinstance(inner, httpx.AsyncHTTPTransport)
+        self._wanted = 2 * places
+        self._warned = False
+        self._traces = isinstance(inner, (Connections, httpx.AsyncHTTPTransport))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Wait for a turn and a place, then send; the answer's body is still to be read."""
@@ -72,18 +57,20 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
         try:
             flight.enter(request, safe=not self._traces)
             request.extensions = {**request.extensions, "trace": self._tracer(flight, turn)}
-            response = await (self._fresh if flight.fresh else self._inner).handle_async_request(request)
+            response = await self._inner.handle_async_request(request)
         except BaseException as error:
             places.release()
             never = not flight.entered or isinstance(error, NEVER_SENT)
             _end(turn, answered=False, untold=not flight.traced and not never)
+            if isinstance(error, httpx.PoolTimeout):
+                self._warn()
             raise
         _end(turn, answered=True)
         # A response of its own: one that was made from bytes counts as closed, and would never free the place.
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Body(response, places.release),
+            stream=Body(response, places.release),
             extensions=response.extensions,
         )
 
@@ -108,16 +95,29 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
             self._traces = True
             if flight.note(event, info):
                 tell(turn.sent)
+            if flight.stray:
+                raise httpx.RemoteProtocolError("an answer was there before the request had left; it was not taken")
 
         return trace
 
+    @property
+    def pools_replaced(self) -> int:
+        """Pools of the session's own that had lost places."""
+        return self._inner.replaced if isinstance(self._inner, Connections) else 0
+
+    def _warn(self) -> None:
+        """Say, once, that a transport that was handed in has too few places; only one of ours can be replaced."""
+        if not self._warned and not isinstance(self._inner, Connections):
+            self._warned = True
+            logger.warning(
+                "the transport that was handed in had no place for a request: it has fewer than the %d that "
+                "max_connections and streams may need, or its pool has lost some, as that of httpx 0.28.1 may",
+                self._wanted,
+            )
+
     async def aclose(self) -> None:
-        """Close the transports inside."""
-        try:
-            await self._inner.aclose()
-        finally:
-            if self._fresh is not self._inner:
-                await self._fresh.aclose()
+        """Close the transport inside."""
+        await self._inner.aclose()
 
 
 async def _place(places: asyncio.Semaphore, request: httpx.Request) -> None:
@@ -142,85 +142,6 @@ def tell(limiter: Callable[[], None]) -> None:
         limiter()
     except Exception:
         logger.exception("the rate limiter failed to note what happened")
-
-
-class _Body(httpx.AsyncByteStream):
-    """A body that frees the place of its connection when it is closed."""
-
-    def __init__(self, response: httpx.Response, release: Callable[[], None]) -> None:
-        self._inner: Any = response.stream
-        self._network: Any = response.extensions.get("network_stream")
-        self._release: Callable[[], None] | None = release
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks: AsyncIterator[bytes] = self._inner.__aiter__()
-        return chunks
-
-    async def aclose(self) -> None:
-        release, self._release = self._release, None
-        try:
-            await self._leave()
-        finally:
-            if release is not None:
-                release()
-
-    async def _leave(self) -> None:
-        try:
-            if _said_more(self._inner):
-                await self._network.aclose()
-        finally:
-            await self._inner.aclose()
-
-
-_TO_THE_PARSER: Final = ("_httpcore_stream", "_stream", "_connection", "_h11_state")
-"""From httpx's stream to what parses its connection: private names, for want of others."""
-
-
-def _said_more(stream: object) -> bool:
-    """Tell whether the peer has sent more than the answer to what it was asked.
-
-    httpcore 1.0 keeps such bytes and takes them for the answer to the next request on that connection.
-    """
-    for name in _TO_THE_PARSER:
-        stream = getattr(stream, name, None)
-    more, _ = getattr(stream, "trailing_data", (b"", False))
-    return bool(more)
-
-
-@lru_cache(maxsize=1)
-def tls_context() -> ssl.SSLContext:
-    """Give the one TLS context of this process, made when first needed (it takes 17 ms).
-
-    Made by hand because ``ssl.create_default_context`` obeys SSLKEYLOGFILE and httpx obeys SSL_CERT_FILE: what
-    stands in the environment must not decide whom we trust or where the keys of our connections are written.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        import certifi  # noqa: PLC0415 - httpx brings it, httpx2 does not
-    except ImportError:
-        paths = ssl.get_default_verify_paths()  # openssl_*: as compiled in, whatever SSL_CERT_FILE says
-        bundle = paths.openssl_cafile if Path(paths.openssl_cafile).exists() else None
-        context.load_verify_locations(cafile=bundle, capath=paths.openssl_capath)
-    else:
-        context.load_verify_locations(certifi.where())
-    return context
-
-
-def open_transport(*, max_connections: int, proxy: str | None, keeps: bool = True) -> httpx.AsyncBaseTransport:
-    """Give httpx's own transport: verified TLS, HTTP/1.1, nothing from the environment; *keeps* idle connections.
-
-    HTTP/2 costs 1.4 to 1.8 times the CPU and gains nothing at ten requests a second.
-    """
-    return httpx.AsyncHTTPTransport(
-        verify=tls_context(),
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=2 * max_connections,  # as many again for streams
-            max_keepalive_connections=max_connections if keeps else 0,
-            keepalive_expiry=KEEPALIVE,
-        ),
-        proxy=proxy,
-    )
 
 
 NEVER_SENT: Final = (

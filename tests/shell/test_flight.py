@@ -105,3 +105,29 @@ def test_the_head_leaves_with_one_event(event: str, method: bytes, leaves: bool)
 
     assert flight.note(event, {"request": Seen(method)}) is leaves
     assert flight.delivery is (Delivery.UNKNOWN if leaves else Delivery.NOT_SENT)
+
+
+READING = "http11.receive_response_headers"
+
+
+@pytest.mark.fault("N19")
+@pytest.mark.parametrize(
+    ("stage", "turns", "end", "stray"),
+    [
+        (READING, 0, "complete", True),
+        (READING, 1, "complete", False),
+        (READING, 0, "failed", False),
+        ("http2.receive_response_headers", 0, "complete", False),
+    ],
+)
+@in_virtual_time
+async def test_an_answer_that_was_there_before_is_a_stray(stage: str, turns: int, end: str, stray: bool) -> None:
+    """Nothing comes from a network without a turn of the loop; over HTTP/2 others may have read it."""
+    flight = Flight(on_wire=True)
+    flight.note(f"{stage}.started", INFO)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    flight.note(f"{stage}.{end}", INFO)
+    await asyncio.sleep(0)
+
+    assert flight.stray is stray

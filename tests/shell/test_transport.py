@@ -21,16 +21,8 @@ from viber_async import (
     TransportError,
     errors,
 )
-from viber_async._transport import (
-    FLIGHT,
-    NEVER_SENT,
-    TRANSLATED,
-    Flight,
-    RateLimitedTransport,
-    open_transport,
-    tls_context,
-    translate,
-)
+from viber_async._flight import FLIGHT, Flight
+from viber_async._transport import NEVER_SENT, TRANSLATED, RateLimitedTransport, translate
 
 
 def over(inner: httpx.AsyncBaseTransport, places: int = 10) -> tuple[RateLimitedTransport, PacedLimiter]:
@@ -147,6 +139,18 @@ async def test_a_body_that_cannot_be_closed_still_frees_its_place() -> None:
             await response.aclose()
 
     assert response.status_code == 200
+
+
+@in_virtual_time
+async def test_a_transport_of_ones_own_without_a_place_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    """It cannot be replaced; but whoever handed it in can."""
+    transport, _ = over(Provider(httpx.PoolTimeout("full")), places=5)
+    for _ in range(2):
+        with pytest.raises(httpx.PoolTimeout):
+            await transport.handle_async_request(request())
+
+    assert ["than the 10 that max_connections" in record.message for record in caplog.records] == [True]
+    assert transport.pools_replaced == 0
 
 
 @pytest.mark.parametrize(
@@ -276,44 +280,3 @@ def test_a_certificate_that_does_not_fit_is_final_and_named() -> None:
     assert error.permanent
     assert "Hostname mismatch" in str(error)
     assert "verify" not in str(error)
-
-
-def test_the_certificate_check_cannot_be_off() -> None:
-    """One context for the process, which verifies names and chains and writes no keys."""
-    context = tls_context()
-
-    assert context is tls_context()
-    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-
-
-def test_the_environment_decides_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Key logs, authorities and proxies of the environment are ignored (S06)."""
-    for name in ("SSLKEYLOGFILE", "SSL_CERT_FILE", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"{tmp_path}/x")
-    tls_context.cache_clear()
-    context = tls_context()
-    tls_context.cache_clear()
-
-    assert context.keylog_filename is None
-    assert context.cert_store_stats()["x509_ca"] > 10
-
-
-def test_without_certifi_the_systems_authorities_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """httpx2 does not bring certifi."""
-    import sys  # noqa: PLC0415 - only to hide a module
-
-    monkeypatch.setitem(sys.modules, "certifi", None)
-    tls_context.cache_clear()
-    context = tls_context()
-    tls_context.cache_clear()
-
-    assert context.verify_mode is ssl.CERT_REQUIRED
-
-
-async def test_the_real_transport_can_be_opened_with_and_without_a_proxy() -> None:
-    """Both take our TLS context and bounds."""
-    for proxy in (None, "http://127.0.0.1:9"):
-        transport = open_transport(max_connections=3, proxy=proxy)
-        await transport.aclose()
-
-    assert isinstance(transport, httpx.AsyncHTTPTransport)

@@ -47,6 +47,7 @@ import httpx
 from attrs import field, frozen
 
 from viber_async import ApiKey, RateLimit, RetryPolicy, Timeout, ViberSession
+from viber_async._connections import Connections
 
 Step = Callable[["Peer"], Awaitable[None]]
 Script = tuple[Step, ...]
@@ -454,7 +455,9 @@ async def healthy_afterwards(session: ViberSession) -> None:
         while len(parts.tasks):
             await asyncio.wait(list(parts.tasks._tasks))
         assert session.statistics().in_flight == 0
-        transport = parts.open().transport
-        for pool in (transport._inner._pool, transport._fresh._pool):  # type: ignore[attr-defined]
-            assert pool._requests == []
-            assert [each for each in pool.connections if not each.is_idle()] == []
+        inner: Any = parts.open().transport._inner
+        if isinstance(inner, Connections):
+            assert [pool.under_way for pool in inner._pools] == [0]  # and no create has left its own behind
+            inner = inner._pool.transport
+        assert inner._pool._requests == []
+        assert [each for each in inner._pool.connections if not each.is_idle()] == []
