@@ -176,6 +176,8 @@ def translate(error: Exception, flight: Flight, *, what: str, host: str) -> erro
     """Give our error for one that httpx raised; *what* names the request, *host* where it was meant to go."""
     ours, said = next((ours, said) for foreign, ours, said in TRANSLATED if isinstance(error, foreign))
     never = isinstance(error, NEVER_SENT)
+    if flight.traced and not flight.left and not never:  # on the way there: what a proxy did with its CONNECT
+        ours, said, never = errors.ConnectionFailedError, f"no connection: {said}", True
     if never and (certificate := _certificate_error(error)) is not None:
         return errors.ConnectionFailedError(
             f"{what}: the certificate of {host} does not fit: {certificate}. "

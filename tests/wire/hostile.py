@@ -25,11 +25,13 @@ Anything else: a step is any ``async def step(peer: Peer) -> None``.
 
 Honest answers come from `HONEST`, by method and path, and `Hostile(answers={...})` adds to them; a value may be a
 function of the request. The call for a token is among them, and an `ApiKey`, which `session_to` uses unless it is given
-``credentials=``, avoids it. `server.heal()` makes all connections honest that are made from then on.
+``credentials=``, avoids it. `server.heal()` makes all connections honest that are made from then on; `refuse()` and
+`vanish()` make it refuse connections, or never answer to them, until `heal()`.
 
 The log: `server.peers`, one for each connection, with `.received` (raw bytes) and `.requests` (whole ones, parsed from
-them); `server.requests`, `server.count("POST /viber")`. What was never read was not logged. A script that fails for a
-reason of its own fails the test; a client that hangs up does not.
+them); `server.requests`, `server.count("POST /viber")`; `await server.settled()` first if scripts may still be at it.
+What was never read was not logged. A script that fails for a reason of its own fails the test; a client that hangs up
+does not.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -352,19 +355,29 @@ class Hostile:
         receive_buffer: int | None = None,
         scheme: str = "http",
         host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self._scripts = list(scripts)
-        self._then = then
-        self._answers = {**HONEST, **(answers or {})}
+        self.then = then
+        self.answers = {**HONEST, **(answers or {})}
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: list[Peer] = []
-        self._sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        if receive_buffer is not None:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._sock.setblocking(False)
-        self._sock.bind((host, 0))
-        self.port: int = self._sock.getsockname()[1]
+        self._host = host
+        self._receive_buffer = receive_buffer
+        self._crowd: list[socket.socket] = []
+        self._accepting: asyncio.Task[None] | None = None
+        self.port = port
+        self._bind()
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def _bind(self) -> None:
+        self._sock = sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+        sock.setblocking(False)
+        sock.bind((self._host, self.port))
+        self.port = sock.getsockname()[1]
 
     @property
     def requests(self) -> list[Arrived]:
@@ -375,14 +388,44 @@ class Hostile:
         """Count the whole requests of *what*, such as ``POST /viber``."""
         return sum(str(request) == what for request in self.requests)
 
+    async def settled(self) -> None:
+        """Wait until every script so far is over, and all that arrived is logged."""
+        if self._tasks:
+            _, running = await asyncio.wait(self._tasks, timeout=20)
+            assert not running
+
     def heal(self) -> None:
         """Be honest on all connections that are made from now on."""
         self._scripts.clear()
-        self._then = honest
+        self.then = honest
+        if self._accepting is None:
+            self._open()
+
+    def _open(self) -> None:
+        self._sock.listen(100)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    def refuse(self) -> None:
+        """Refuse all connections from now on, until `heal()`; those that are open stay open."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
+        self._sock.close()
+        self._bind()
+
+    def vanish(self) -> None:
+        """Answer nothing to whoever wants to connect, until `heal()`: the queue of the kernel is full."""
+        self.refuse()
+        self._sock.listen(0)
+        for _ in range(3):
+            waiting = socket.socket(self._sock.family)
+            waiting.setblocking(False)
+            waiting.connect_ex((self._host, self.port))
+            self._crowd.append(waiting)
 
     def honest_value(self, request: Arrived) -> Any:
         """Give what an honest provider says to *request*."""
-        value = self._answers[str(request)]
+        value = self.answers[str(request)]
         return value(request) if callable(value) else value
 
     async def _accept(self) -> None:
@@ -391,7 +434,7 @@ class Hostile:
             sock, _ = await loop.sock_accept(self._sock)
             peer = Peer(self, len(self.peers), sock)
             self.peers.append(peer)
-            script = self._scripts.pop(0) if self._scripts else self._then
+            script = self._scripts.pop(0) if self._scripts else self.then
             self._tasks.append(loop.create_task(self._play(peer, script)))
 
     @staticmethod
@@ -405,17 +448,18 @@ class Hostile:
             peer.close()
 
     async def __aenter__(self) -> Self:
-        self._sock.listen(100)
-        self._tasks.append(asyncio.get_running_loop().create_task(self._accept()))
+        self._open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        for task in self._tasks:
+        tasks = [task for task in (*self._tasks, self._accepting) if task is not None]
+        for task in tasks:
             task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._sock.close()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for sock in (self._sock, *self._crowd):
+            sock.close()
         failures = [each for each in ended if isinstance(each, Exception)]
         if failures and error is None:
             raise ExceptionGroup("scripts of the hostile server failed", failures)
@@ -444,12 +488,35 @@ def small_buffers() -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)])
 
 
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Fail if the block takes longer; by how much the loop was late all the while does not count."""
+    loop = asyncio.get_running_loop()
+    late = 0.0
+
+    async def watch() -> None:
+        nonlocal late
+        while True:
+            due = loop.time() + 0.02
+            await asyncio.sleep(0.02)
+            late += loop.time() - due
+
+    began, watching = loop.time(), loop.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+    assert loop.time() - began - late < seconds
+
+
 async def healthy_afterwards(session: ViberSession) -> None:
     """Prove that nothing was lost: as many reads at once as there are connections, and nothing left over.
 
     The server has to be honest by now: its scripts used up, or `heal()` called.
     """
     parts = session._parts
+    session = session.with_options(timeout=10, deadline=15)
     async with asyncio.timeout(20):
         await asyncio.gather(*(session.senders.list() for _ in range(parts.settings.max_connections)))
         while len(parts.tasks):

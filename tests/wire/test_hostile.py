@@ -86,7 +86,7 @@ async def test_a_drip_and_a_flood_go_on_until_the_client_hangs_up() -> None:
             await reader.readexactly(3)
             writer.transport.abort()
         async with asyncio.timeout(10):
-            await asyncio.gather(*server._tasks[1:])
+            await asyncio.gather(*server._tasks)
 
         assert [peer.hung_up for peer in server.peers] == [True, True]
 
