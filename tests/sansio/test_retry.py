@@ -11,6 +11,7 @@ from attrs.exceptions import FrozenInstanceError
 
 from viber_async import errors
 from viber_async._sansio.call import Kind
+from viber_async._sansio.privacy import shown
 from viber_async._sansio.retry import REPEATABLE, Failure, RepeatBudget, RetryPolicy, decide, failure
 from viber_async.errors import ConfigurationError, Delivery
 
@@ -194,6 +195,15 @@ def test_retry_after_does_not_grow_with_the_repetitions():
     assert RetryPolicy().pause(errors.RateLimitError(retry_after=3.0), 3, 0.0) == 3.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(None, 1.0), (0.2, 1.0), (1.0, 1.0), (1.5, 1.5), (120.0, 120.0), (121.0, 120.0), (math.inf, 120.0)],
+)
+def test_everybody_steps_back_at_least_for_a_second_and_at_most_for_two_minutes(asked, seconds):
+    """Also when the call that was throttled gives up."""
+    assert RetryPolicy().longest_pause(errors.RateLimitError(retry_after=asked)) == seconds
+
+
 def test_a_retry_after_that_is_too_long_is_not_repeated_and_costs_nothing():
     """The budget is for what is really repeated."""
     budget = RepeatBudget()
@@ -233,9 +243,11 @@ def test_a_policy_takes_its_bounds(name, value):
     ],
 )
 def test_a_policy_refuses_what_cannot_work(name, value):
-    """By name, before anything is sent."""
-    with pytest.raises(ConfigurationError, match=f"^RetryPolicy: {name} must be .*; got "):
+    """By name and with the value, before anything is sent."""
+    with pytest.raises(ConfigurationError, match=f"^RetryPolicy: {name} must be ") as caught:
         RetryPolicy(**{name: value})
+
+    assert str(caught.value).endswith(f"; got {shown(value)}")
 
 
 def test_a_policy_does_not_change():
