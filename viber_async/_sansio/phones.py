@@ -43,7 +43,7 @@ _EDGES: Final = "line breaks, tabs and marks around it are not part of a phone: 
 _EMPTY: Final = "a phone has digits, and this has none"
 _TRUNK: Final = "leave the trunk zero (0) out: write +44 20 7946 0958 for +44 (0)20 7946 0958"
 _DECIMAL: Final = "this is a decimal number, not a phone: read the column as text or as whole numbers"
-_ZERO: Final = "a phone starts with its country code, not with 0: write 380931111111 for 0931111111"
+LEADING_ZERO: Final = "a phone starts with its country code, not with 0: write 380931111111 for 0931111111"
 _COLLECTION: Final = "give a list of phones, even for one"
 _NO_COLLECTIONS: Final = (bytes, bytearray, memoryview, Mapping)
 _LENGTH: Final = "a phone has 8 to 15 digits, country code included"
@@ -78,14 +78,24 @@ def _from_int(value: int, field: str) -> str:
     return int.__repr__(value)
 
 
-def _from_text(text: str, field: str) -> str:
+def digits_as_written(text: str, field: str) -> str:
+    """Give the digits of *text*, with the plus in front if there is one, and whatever zeros it begins with.
+
+    Raises:
+        ValidationError: something else stands in it than digits in a usual spelling.
+
+    """
     bare = text.translate(_REMOVED)
     if rule := _broken_spelling(text.strip(_SPACES), bare):
         raise refused(field, _picture(text), rule)
-    digits = bare.replace("(", "").replace(")", "")
+    return bare.replace("(", "").replace(")", "")
+
+
+def _from_text(text: str, field: str) -> str:
+    digits = digits_as_written(text, field)
     digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
     if digits.startswith("0"):
-        raise refused(field, _picture(text), _ZERO)
+        raise refused(field, _picture(text), LEADING_ZERO)
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         raise refused(field, _picture(text), _LENGTH)
     return digits

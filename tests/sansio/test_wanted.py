@@ -1,0 +1,305 @@
+"""What becomes of each line of a wanted list: a phone, a reject with its number and reason, or nothing at all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from viber_async._sansio import lines, wanted
+from viber_async._sansio.phones import phone
+from viber_async._sansio.wanted import Rejected, Tally, from_file, from_values
+from viber_async.errors import ValidationError
+
+P, Q = 380931111111, 380931111112
+
+
+def read(data: bytes | str, *, column=None, size=None):
+    """Read a file in pieces of *size* bytes; give its phones and the tally."""
+    data = data.encode() if isinstance(data, str) else data
+    pieces = [data] if size is None else [data[i : i + size] for i in range(0, len(data), size)]
+    tally = Tally()
+    chunks = from_file(pieces, tally, name="list.txt", column=column)
+    return [number for chunk in chunks for number in chunk], tally
+
+
+def many(row: str, *, header: str = "", count: int = 3) -> str:
+    """A file of *count* rows; {} stands for the phone."""
+    return header + "".join(row.replace("{}", str(P + i)) + "\n" for i in range(count))
+
+
+THREE = [P, P + 1, P + 2]
+
+FILES = {
+    "plain digits": many("{}"),
+    "CRLF": many("{}").replace("\n", "\r\n"),
+    "no line feed at the end": many("{}").rstrip("\n"),
+    "a mark that says UTF-8": "\ufeff" + many("{}"),
+    "plus": many("+{}"),
+    "spaces around": many("  {} \t"),
+    "blank lines and comments": "# who\n\n" + many("{}\n   \n# said no"),
+    "a header": many("{}", header="phone\n"),
+    "a header in another script": many("{}", header="Номер телефона\n"),
+    "quoted": many('"{}"'),
+    "quoted with a header": many('"{}"', header='"Phone"\n'),
+    "quoted, with comments and blank lines": many('"{}"', header="\n# who\n"),
+    "commas": many("a,{},b", header="id,phone,name\n"),
+    "semicolons": many("a;{};b", header="id;MSISDN;name\n"),
+    "tabs": many("a\t{}\tb", header="id\tPhone number\tname\n"),
+    "bars": many("a|{}|b", header="id|моб. телефон|tel\n").replace("моб. телефон", "name").replace("tel\n", "z\n"),
+    "no header": many("a,{},b"),
+    "an unknown header": many("a,{},b", header="id,contact,name\n"),
+    "a header of numbers": many("a,{},b", header="id,number,name\n"),
+    "a date beside it": many("2024-01-31,{},31.01.2024", header="a,b,c\n"),
+    "a table with CRLF": many("a,{},b", header="id,phone,name\n").replace("\n", "\r\n"),
+    "all cells quoted": many('"a","{}","b, c"', header='"id","phone","name"\n'),
+    "a quote within": many('"a ""x""",{},b', header="id,phone,name\n"),
+    "a cell of two lines": many('"a\nx",{},b', header="id,phone,name\n"),
+    "an inch": many('5" tv,{},b', header="id,phone,name\n"),
+    "comments in a table": many("a,{},b", header="# made today\nid,phone,name\n# here\n"),
+    "empty rows of a spreadsheet": many("a,{},b", header="id,phone,name\n") + ",,\n , ,\n\n",
+    "spaces around a cell": many("a, {} ,b", header="id, phone ,name\n"),
+    "objects": many('{"id": 1, "phone": "{}"}'),
+    "objects with numbers": many('{"id": 1, "msisdn": {}}'),
+    "an unknown key": many('{"id": 1, "who": "+{}"}'),
+    "objects and values": '{"tel": "' + str(P) + '"}\n' + f'"{P + 1}"\n{P + 2}\n# no\n\n',
+    "strings that only JSON reads": many('"\\u002b{}"'),
+}
+
+
+@pytest.mark.parametrize("size", [None, 1, 7], ids=["at once", "byte by byte", "in sevens"])
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_each_kind_of_file_gives_its_phones(text, size):
+    """In its order, however it arrives, and no line is lost or counted twice."""
+    phones, tally = read(text, size=size)
+
+    assert phones == THREE
+    assert (tally.read, tally.rejected, tally.rejects) == (3, 0, [])
+
+
+NAMED = [
+    ("a,{},b", "id,phone,mobile\n", "phone"),
+    ("a,{},b", "id,Phone,mobile\n", " PHONE "),
+    ("a,{},b", "", 2),
+    ("a,{},b", "x,y,z\n", 2),
+    ("a,{},b", "id,phone 2,name\n", 2),
+    ("a,{},b", "id,phone 2,phone 1\n", "phone 2"),
+    ('{"id": 1, "a": {}, "b": {}}', "", "a"),
+    ("{}", "customer\n", "customer"),
+    ("{}", "", 1),
+]
+
+
+@pytest.mark.parametrize(("row", "header", "column"), NAMED)
+def test_a_column_can_be_named(row, header, column):
+    """By its name, however that is spaced and capitalised, or by its place from 1."""
+    phones, tally = read(many(row, header=header), column=column)
+
+    assert phones == THREE
+    assert tally.rejected == 0
+
+
+UNCLEAR = [
+    ("{},{}", "", None, "name the column of the phones: their cells are phones in column 1, column 2"),
+    ("{},{}", "a,b\n", None, "name the column of the phones: their cells are phones in a, b"),
+    (
+        "{},{}",
+        "phone,mobile\n",
+        None,
+        "their names are those of phones in phone, mobile",
+    ),
+    ("{},{}", "number,contact\n", None, "their cells are phones in number, contact"),
+    ("x,y", "a,b\n", None, "name the column of the phones; there are a, b"),
+    ("x,{}", "a,a\n", "a", "name the column of the phones: the name is given in a, a"),
+    ("x,{}", "a,phone\n", "tel", "name the column of the phones; there are a, phone"),
+    ("x,{}", "a,phone\n", 3, "there is no column 3; there are 2"),
+    ("{}", "", 2, "there is no column 2: one phone stands on each line"),
+    ("{}", "phone\n", "tel", "there is no column 'tel': one phone stands on each line"),
+    ("{},1;{}", "", None, "the columns could be parted by commas and by semicolons"),
+    ('{"a": {}, "b": {}}', "", None, "their cells are phones in a, b"),
+    ('{"a": "x"}', "", None, "name the column of the phones; there are a"),
+    ('{"a": {}}', "", 1, "objects have keys, not a column 1: give the key's name"),
+    ("{},", "[\n", None, "this looks like one JSON array"),
+    ("x," * 14 + "x", "", None, "x, x and 3 more"),
+]
+
+
+@pytest.mark.parametrize(("row", "header", "column", "said"), UNCLEAR)
+def test_an_unclear_column_is_an_error_that_names_the_columns(row, header, column, said):
+    """Nothing is guessed, and no cell is shown."""
+    with pytest.raises(ValidationError) as caught:
+        read(many(row, header=header), column=column)
+
+    assert said in str(caught.value)
+    assert str(P) not in str(caught.value)
+
+
+REJECTS = [
+    (f"{P}\nn/a\n", 2, "a phone has digits", "'n/a'"),
+    (f"{P}\n0931111111\n", 2, 'as in region="UA"', "'0931••••11'"),
+    (f"{P}\n# x\n\n380 93 CALL\n", 4, "a phone is 8 to 15 digits 0-9", "'380 93 CALL'"),
+    (f"{P}\n{P}.0\n", 2, "decimal number", "'3809•••••••1.0'"),
+    (f"{P}\n1234567\n", 2, "8 to 15 digits", "'1234•67'"),
+    (f"{P}\n{'9' * 5000}\n", 2, "8 to 15 digits", None),
+    (f"{P}\n+\n", 2, "a phone has digits", "'+'"),
+    (f"{P}\n{'9' * (lines.MAX_LINE + 1)}\n", 2, wanted.TOO_LONG, ""),
+    (f"{P}\nphone\n", 2, "a phone has digits", "'phone'"),
+    (f"id,phone\na,{P}\na,n/a\n", 3, "a phone has digits", "'n/a'"),
+    (f"id,phone\na,{P}\na,\n", 3, "a phone has digits", "''"),
+    (f"id,phone\na,{P}\n1,2,{Q}\na,{P}\na,{P}\na,{P}\n", 3, "this line has 3 columns, and the table has 2", None),
+    (f"id,phone\na,{P}\n{Q}\na,{P}\na,{P}\na,{P}\n", 3, "this line has 1 columns", None),
+    (f'id,phone\na,{P}\n"a,{Q}\na,{P}\na,{P}\na,{P}\n', 3, wanted.NOT_ONE_RECORD, None),
+    (f'id,phone\na,{P}\n"a,{Q}\na,{P}\na,"{P}"\na,{P}\na,{P}\n', 3, wanted.NOT_ONE_RECORD, None),
+    (f'id,phone\na,{P}\n"a"x,{Q}\na,{P}\na,{P}\na,{P}\n', 3, wanted.NOT_ONE_RECORD, None),
+    (f'{{"tel": {P}}}\n{{"tel": \n', 2, wanted.NOT_JSON, None),
+    (f'{{"tel": {P}}}\n{{"mob": {Q}}}\n', 2, "this object has no key 'tel'", None),
+    (f'{{"tel": {P}}}\n{{"tel": {Q}.5}}\n', 2, "a float has lost how it was written", None),
+    (f'{{"tel": {P}}}\n{{"tel": null}}\n', 2, "a phone is a string or an int", None),
+    (f'{{"tel": {P}}}\n{{"tel": true}}\n', 2, "a phone is a string or an int", None),
+    (f'{{"tel": {P}}}\n{"[" * 60_000}\n', 2, wanted.NOT_JSON, None),
+]
+
+
+@pytest.mark.parametrize("size", [None, 5], ids=["at once", "in fives"])
+@pytest.mark.parametrize(("text", "line", "reason", "shown"), REJECTS)
+def test_a_line_that_is_no_phone_is_reported(text, line, reason, shown, size):
+    """With its number and the reason, its phone masked, and the lines around it are read."""
+    phones, tally = read(text, size=size)
+    others = sum(str(P) in each for each in text.splitlines())
+
+    assert [each.line for each in tally.rejects] == [line]
+    assert reason in tally.rejects[0].reason
+    assert shown is None or tally.rejects[0].shown == shown
+    assert str(Q) not in tally.rejects[0].shown
+    assert (set(phones), len(phones), tally.read) == ({P}, others - (f"{P}.0" in text), len(phones) + 1)
+
+
+def test_a_file_without_lines_is_an_empty_list():
+    """Not an error: whether an empty list may be meant is asked elsewhere."""
+
+    assert [read(data)[0] for data in (b"", b"\n", b"\xef\xbb\xbf", b"# nobody\n\n")] == [[], [], [], []]
+
+
+def test_a_file_of_anything_else_is_all_rejects():
+    """And not an empty list."""
+    phones, tally = read("dear all\nwe are glad\n")
+
+    assert (phones, tally.rejected) == ([], 2)
+
+
+def test_no_more_than_a_thousand_rejects_are_kept():
+    """And all of them are counted."""
+    phones, tally = read("x\n" * 1500)
+
+    assert (phones, tally.read, tally.rejected, len(tally.rejects)) == ([], 1500, 1500, 1000)
+
+
+def test_chunks_are_never_larger_than_ten_thousand():
+    """However long the lines are not."""
+    chunks = list(from_file([b"12345678\n" * 25_000], Tally(), name="x"))
+
+    assert max(map(len, chunks)) == 10_000
+    assert sum(map(len, chunks)) == 25_000
+
+
+@pytest.mark.parametrize("row", ["{}", "x,{}", '"x\ny",{}', '{"phone": {}}'])
+def test_lines_keep_their_numbers_across_blocks(row):
+    """A reject far behind has the number that an editor shows."""
+    text = many(row, count=25_000)
+    bad = row.replace("{}", '"?"')
+    phones, tally = read(text + bad + "\n" + row.replace("{}", str(P)))
+
+    assert len(text) > 2 * lines.BLOCK
+    assert len(phones) == 25_001
+    assert [each.line for each in tally.rejects] == [text.count("\n") + 1]
+
+
+def test_a_quote_that_is_never_closed_swallows_nothing():
+    """Neither the next hundred lines nor the rest of the file."""
+    phones, tally = read(f'id,phone\n1,{P}\n"2,{Q}\n' + f"3,{P}\n" * 20_000)
+
+    assert (len(phones), [each.line for each in tally.rejects]) == (20_001, [3])
+
+
+def test_a_quote_in_the_last_lines_is_reported_alone():
+    """Where one that would close it can no longer come, the lines behind it are read."""
+    text = f"1,{P}\n" * 300 + f'"2,{Q}\n3,{P}\n4,{P}'
+    phones, tally = read(f"id,phone\n{text}")
+
+    assert (len(phones), [each.line for each in tally.rejects]) == (302, [302])
+
+
+LINE = st.one_of(
+    st.integers(10**7, 10**15 - 1).map(str),
+    st.integers(0, 10**17).map(str),
+    st.integers(10**7, 10**15 - 1).map(lambda n: f"+{n}"),
+    st.text("0123456789+ .-()a\u00a0\u0661\r", max_size=18),
+)
+
+
+@given(st.lists(LINE, min_size=1, max_size=8), st.booleans())
+@example(["+"], False)
+@example(["12345678", "+"], False)
+@example(["+12345678\r"], False)
+@example(["12345678\r12345678"], False)
+@example(["++12345678"], False)
+def test_the_fast_way_gives_what_the_slow_way_gives(texts, ended):
+    """Of whatever lines: the rules for a phone are the same ones."""
+    data = "\n".join(texts) + ("\n" if ended else "")
+    phones, tally = read(data)
+
+    def slow(text):
+        try:
+            return int(phone(text))
+        except ValidationError:
+            return None
+
+    judged = [slow(text.strip()) for text in data.split("\n") if text.strip()]
+    assert phones == [number for number in judged if number is not None]
+    assert (tally.read, tally.rejected) == (len(judged), judged.count(None))
+
+
+CELL = st.text('ab"\n,;\r ', max_size=5)
+
+
+@given(st.lists(st.tuples(CELL, st.integers(10**8, 10**12), CELL), min_size=1, max_size=6))
+def test_a_table_that_was_written_as_one_is_read_as_one(rows):
+    """Whatever stands in its other cells, quotes and line feeds too; all that is quoted is one of many lines."""
+    quoted = [[f'"{cell}"'.replace('"', '""')[1:-1] for cell in map(str, row)] for row in rows]
+    text = '"a","phone","b"\n' + "".join(",".join(row) + "\n" for row in quoted)
+    phones, tally = read(text)
+
+    assert tally.read == len(phones) + tally.rejected
+    assert tally.rejected or phones == [number for _, number, _ in rows]
+
+
+VALUES = [
+    (P, P),
+    (str(P), P),
+    (f"+{P}", P),
+    ("380 93 111 11 11", P),
+    (True, None),
+    (None, None),
+    (1.5, None),
+    (b"380931111111", None),
+    (7, None),
+    (10**15, None),
+    ("0931111111", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("value", "number"), VALUES)
+def test_an_entry_of_an_iterable_is_a_phone_or_a_reject(value, number):
+    """By the rules for phones, with its place as its line."""
+    tally = Tally()
+    found = from_values([P, value], tally, first=11)
+
+    assert found == ([P] if number is None else [P, number])
+    assert [each.line for each in tally.rejects] == ([12] if number is None else [])
+    assert tally.read == 2
+
+
+def test_a_reject_is_a_value():
+    """It can be compared and shown, and has no phone to hide."""
+    assert Rejected(3, reason="r", shown="s") == Rejected(3, reason="r", shown="s")
