@@ -34,7 +34,22 @@ async def phones():
 
 class Iterables:
     def __iter__(self):
-        return iter([P, "n/a", f"+{P}"])
+        return iter([f"+{P}", "n/a", P])
+
+
+class Later:
+    """An async iterator that is no generator, and has nothing to be closed."""
+
+    def __init__(self):
+        self._values = [f"+{P}", "n/a", P]
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self._values:
+            raise StopAsyncIteration
+        return self._values.pop(0)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +61,9 @@ class Iterables:
         {f"+{P}": 1, "n/a": 1, P: 1}.keys,
         Iterables,
         phones,
+        Later,
     ],
-    ids=["list", "tuple", "iterator", "keys", "object", "async generator"],
+    ids=["list", "tuple", "iterator", "keys", "object", "async generator", "async iterator"],
 )
 async def test_whatever_can_be_iterated_gives_its_phones(make):
     """In its order, repetitions too; what is none is counted."""
