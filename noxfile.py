@@ -93,6 +93,17 @@ def kill(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def cancel(session: nox.Session) -> None:
+    """Is a connection, a turn, a task or a descriptor missing after twenty thousand cancels, on httpx or on httpx2?"""
+    how = ("-rP", "-p", "no:xdist", "tests/wire/test_cancels.py", *session.posargs)
+    many = {"VIBER_TEST_CANCELS": "20000"}
+    install(session, "test")
+    session.run("pytest", *how, env=many)
+    install(session, "httpx2")
+    session.run("python", "-c", ALIASED, "-W", "ignore::pytest.PytestAssertRewriteWarning", *how, env=many)
+
+
+@nox.session(python=VERSIONS[0])
 def model(session: nox.Session) -> None:
     """Do the rules of "at most once" hold for every combination of delays? A minute instead of seconds."""
     install(session, "test")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import anyio
 import httpx
 import pytest
 import trustme
@@ -21,7 +18,6 @@ from viber_async import (
     Button,
     ClientCredentials,
     ConnectionFailedError,
-    DeadlineExceededError,
     Delivery,
     Image,
     NotFoundError,
@@ -240,89 +236,6 @@ async def test_a_stream_left_early_frees_its_connection(sandbox: Sandbox) -> Non
                 await anext(stream)
 
             assert len(await session.senders.list()) == 2
-
-
-async def _native(session: ViberSession, delay: float) -> None:
-    task = asyncio.create_task(session.senders.list())  # type: ignore[arg-type]
-    asyncio.get_running_loop().call_later(delay, task.cancel)
-    await asyncio.wait([task])
-
-
-async def _twice(session: ViberSession, delay: float) -> None:
-    task = asyncio.create_task(session.senders.list())  # type: ignore[arg-type]
-    for factor in (1.0, 1.1):
-        asyncio.get_running_loop().call_later(delay * factor, task.cancel)
-    await asyncio.wait([task])
-
-
-async def _timeout(session: ViberSession, delay: float) -> None:
-    try:
-        async with asyncio.timeout(delay):
-            await session.senders.list()
-    except TimeoutError:
-        return
-
-
-async def _scope(session: ViberSession, delay: float) -> None:
-    with anyio.move_on_after(delay):
-        await session.senders.list()
-
-
-@pytest.mark.parametrize("cancel", [_native, _twice, _timeout, _scope])
-async def test_cancelling_at_any_moment_leaves_the_pool_whole(
-    session: ViberSession, sandbox: Sandbox, cancel: Callable[[ViberSession, float], Any]
-) -> None:
-    """After hundreds of cancels, ten at once find their ten connections, and no task is left (C02, C03)."""
-    await session.senders.list()
-    chance = random.Random(7)
-    for _ in range(40):
-        await asyncio.gather(*(cancel(session, chance.uniform(0, 0.02)) for _ in range(10)))
-    async with asyncio.timeout(20):
-        await asyncio.gather(*(session.senders.list() for _ in range(20)))
-        while session.statistics().in_flight:
-            await asyncio.wait([asyncio.create_task(asyncio.sleep(0))])
-
-    assert len(session._parts.tasks) == 0
-
-
-async def _late(session: ViberSession, deadline: float) -> None:
-    try:
-        await session.with_options(deadline=deadline, retries=0).senders.list()
-    except DeadlineExceededError:
-        return
-
-
-async def test_deadlines_at_any_moment_leave_the_pool_whole(sandbox: Sandbox) -> None:
-    """Hundreds of calls ended in their middle, more callers than connections: and then all connections are there."""
-    chance = random.Random(11)
-    async with ViberSession(sandbox.credentials, base_url=sandbox.url, rate_limit=LIFTED, max_connections=5) as session:
-        await session.senders.list()
-        for _ in range(25):
-            await asyncio.gather(*(_late(session, chance.uniform(0.0005, 0.03)) for _ in range(20)))
-        async with asyncio.timeout(20):
-            await asyncio.gather(*(session.senders.list() for _ in range(20)))
-
-
-async def test_streams_left_at_any_moment_leave_the_pool_whole() -> None:
-    """Closed while they connect, wait, or read: and then all connections are there."""
-    chance = random.Random(13)
-    many = SandboxMailingList(9, phones=range(380930000000, 380930003000))
-    async with (
-        Sandbox(rate_limit=None, mailing_lists=[many]) as sandbox,
-        ViberSession(sandbox.credentials, base_url=sandbox.url, rate_limit=LIFTED, max_connections=3) as session,
-    ):
-        created = await session.campaigns.create(sender_id=1, message_live_time=60, message="x", address_book=9)
-        for _ in range(60):
-            stream = session.campaigns.iter_recipients(created.task_id)
-            reading = asyncio.ensure_future(anext(stream, None))  # type: ignore[arg-type]
-            await asyncio.wait([reading], timeout=chance.uniform(0, 0.02))
-            await stream.aclose()
-            await asyncio.wait([reading])
-        async with asyncio.timeout(20):
-            streams = [session.campaigns.iter_recipients(created.task_id) for _ in range(3)]
-            await asyncio.gather(*(anext(s) for s in streams))  # type: ignore[arg-type]
-            await session.senders.list()
-            await asyncio.gather(*(s.aclose() for s in streams))
 
 
 def descriptors() -> int:
