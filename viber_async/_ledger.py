@@ -9,9 +9,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
-
+from viber_async._threads import Threads
 from viber_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,10 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-THREADS: Final = 4
-"""Ours: operations under way at once in one event loop. One at a time reaches a file; a slow disk must not take all
-the threads that the program has for other things."""
-_limiter: Final[RunVar[CapacityLimiter]] = RunVar("viber_async ledger")
+THREADS: Final = Threads("viber_async ledger", 4)
+"""Ours: operations under way at once in one event loop. One at a time reaches a file."""
 
 
 class Ledger(Protocol):
@@ -112,7 +108,7 @@ class SqliteLedger:
         return await self._off_the_loop(lambda file: file.unsettled(account))
 
     async def _off_the_loop(self, work: Callable[[LedgerFile], T]) -> T:
-        return await to_thread.run_sync(partial(self._run, work), limiter=_threads())
+        return await THREADS.run(partial(self._run, work))
 
     def _run(self, work: Callable[[LedgerFile], T]) -> T:
         if self._file is None:
@@ -123,12 +119,3 @@ class SqliteLedger:
 
     def __repr__(self) -> str:
         return f"SqliteLedger({self._path!r})"
-
-
-def _threads() -> CapacityLimiter:
-    """Give the limiter of this event loop: one belongs to the loop that it was first used in."""
-    try:
-        return _limiter.get()
-    except LookupError:
-        _limiter.set(limiter := CapacityLimiter(THREADS))
-        return limiter

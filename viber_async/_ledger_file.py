@@ -17,11 +17,11 @@ import json
 import os
 import secrets
 import sqlite3
-import stat
 import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from viber_async._private_file import NotPrivateError, check_directory, check_file, make_directory, sync
 from viber_async._sansio.ledger import LedgerRow
 from viber_async.errors import LedgerError
 
@@ -47,7 +47,6 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """From which version, the statements that lead to the next."""
 BUSY: Final = 30.0
 """Seconds to wait for another process that is writing; longer than any write takes on a disk that works."""
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 ALL: Final = "SELECT key, state, version, body, seal FROM intents"
 OF_KEY: Final = f"{ALL} WHERE key = ?"
@@ -115,6 +114,8 @@ class LedgerFile:
             except OSError as error:
                 why = f"{error.strerror or error}; nothing was sent"
                 raise LedgerError(f"the ledger {self._path} cannot be used: {why}") from error
+            except NotPrivateError as error:
+                raise LedgerError(f"{error}; nothing was sent") from error
             except (ValueError, TypeError) as error:  # text that is none, JSON that is none: what flipped bits lead to
                 raise LedgerError(f"the ledger {self._path} is damaged. Restore it; nothing was sent") from error
 
@@ -122,17 +123,17 @@ class LedgerFile:
         """Give which file stands at the path, once it is one that may be opened."""
         directory = os.path.dirname(self._path)  # noqa: PTH120 - as pathlib does, without making a Path each time
         if self._known is None and self._create and not os.path.lexists(self._path):
-            _make_directory(directory)
-            _check_directory(directory)
+            make_directory(directory)
+            check_directory(directory)
             _make_file(self._path, account)
         if os.path.lexists(directory):
-            _check_directory(directory)
+            check_directory(directory)
         for name in (self._path + "-wal", self._path + "-shm"):  # they come and go with other processes
             if (found := _lstat(name)) is not None:
-                _check_file(found, name)
+                check_file(found, name)
         if (found := _lstat(self._path)) is None:
             raise self._gone()
-        _check_file(found, self._path)
+        check_file(found, self._path)
         if self._known not in (None, (found.st_dev, found.st_ino)):
             raise self._gone()
         if found.st_size < max(self._size, 1):
@@ -153,32 +154,6 @@ def _lstat(path: str) -> os.stat_result | None:
         return None
 
 
-def _check_file(found: os.stat_result, path: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise LedgerError(f"{path} is no plain file (a link?): a ledger is not followed elsewhere; nothing was sent")
-    if found.st_uid != os.geteuid() or found.st_mode & OTHERS:
-        raise LedgerError(f"{path} must be this user's, with mode 0600: others could have changed it; nothing was sent")
-
-
-def _make_directory(directory: str) -> None:
-    try:
-        os.mkdir(directory, 0o700)  # noqa: PTH102 - pathlib's mkdir makes parents with other modes
-    except FileExistsError:
-        return
-
-
-def _check_directory(directory: str) -> None:
-    found = os.lstat(directory)
-    if not stat.S_ISDIR(found.st_mode):
-        raise LedgerError(
-            f"{directory} is no plain directory (a link?): a ledger is not followed elsewhere; nothing was sent"
-        )
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-        raise LedgerError(
-            f"{directory} can be written by others, who could replace the ledger in it; use mode 0700. Nothing was sent"
-        )
-
-
 def _make_file(path: str, account: str) -> None:
     """Build a new ledger beside *path* and link it there, unless another process was first."""
     beside = f"{path}.{secrets.token_hex(8)}.new"
@@ -186,14 +161,14 @@ def _make_file(path: str, account: str) -> None:
     try:
         with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
             _build(connection, account)
-        _sync(beside)
+        sync(beside)
         try:
             os.link(beside, path, follow_symlinks=False)
         except FileExistsError:
             return
     finally:
         os.unlink(beside)  # noqa: PTH108 - as above
-        _sync(os.path.dirname(path))  # noqa: PTH120 - as above
+        sync(os.path.dirname(path))  # noqa: PTH120 - as above
 
 
 def _build(connection: sqlite3.Connection, account: str) -> None:
@@ -204,14 +179,6 @@ def _build(connection: sqlite3.Connection, account: str) -> None:
     connection.execute(f"PRAGMA user_version={VERSION}")
     known = {"account": account.encode(), "secret": secrets.token_bytes(32)}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _connected(path: str) -> sqlite3.Connection:
