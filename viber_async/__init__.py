@@ -3,7 +3,6 @@
 Everything public is here, in `viber_async.sandbox` (a stand-in of the provider) and in the modules of the extras.
 """
 
-from viber_async._auth import MemoryTokenStore, TokenStore
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._defaults import DEFAULT, Timeout
@@ -43,6 +42,7 @@ from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
 from viber_async._senders import Senders
 from viber_async._session import SessionStatistics, ViberSession
 from viber_async._stream import RowStream
+from viber_async._token_store import MemoryTokenStore, TokenStore
 from viber_async._version import __version__
 from viber_async.errors import (
     ApiError,

@@ -17,22 +17,24 @@ from typing import TYPE_CHECKING, Final, Protocol
 from viber_async._sansio.privacy import safe_text
 from viber_async._sansio.tokens import (
     BETWEEN_TRIES,
-    LONGEST_LIFETIME,
     REFUSED_FOR,
     StoredToken,
     Token,
     flaw_of,
     in_use,
     is_newer,
+    is_worth_giving,
+    lasts,
 )
 from viber_async._tasks import beside
 from viber_async.errors import AuthenticationError, Delivery, TransportError, ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from viber_async._sansio.tokens import ApiKey, Grant
     from viber_async._tasks import TaskOwner
+    from viber_async._token_store import TokenStore
 
 logger: Final = logging.getLogger("viber_async")
 
@@ -43,8 +45,8 @@ class Bearer(Protocol):
     refreshes: int
     """Tokens that were asked for and given so far."""
 
-    async def token(self) -> Token:
-        """Give a token that is good now."""
+    async def token(self, *, until: float = -math.inf) -> Token:
+        """Give a token that is good now, and for a call that may take *until* that moment, if any can be had."""
         ...
 
     def current(self) -> Token | None:
@@ -56,30 +58,6 @@ class Bearer(Protocol):
         ...
 
 
-class TokenStore(Protocol):
-    """Where tokens are kept and, if others share them, where it is settled who asks for the next one."""
-
-    async def obtain(
-        self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
-    ) -> StoredToken:
-        """Give a token of *account* other than *stale*: a kept one, or what *fetch* gives, which is then kept."""
-        ...
-
-
-class MemoryTokenStore:
-    """Keeps nothing beyond the session's own memory; every session asks for its own token."""
-
-    async def obtain(
-        self,
-        account: str,  # noqa: ARG002 - a session has one account
-        *,
-        stale: str | None,  # noqa: ARG002 - nothing kept, nothing stale
-        fetch: Callable[[], Awaitable[StoredToken]],
-    ) -> StoredToken:
-        """Give what *fetch* gives."""
-        return await fetch()
-
-
 class StaticKey:
     """A bearer for an API key: always the same, and final when refused."""
 
@@ -88,7 +66,7 @@ class StaticKey:
     def __init__(self, key: ApiKey) -> None:
         self._token = Token(value=key.key)
 
-    async def token(self) -> Token:
+    async def token(self, *, until: float = -math.inf) -> Token:  # noqa: ARG002 - it has no end
         """Give the key."""
         return self._token
 
@@ -115,25 +93,40 @@ class TokenRefresher:
         self._stale: str | None = None
         self._refreshing: asyncio.Task[Token] | None = None
         self._next_try = -math.inf
+        self._best_until = -math.inf
+        """Until then there is nothing better than the token in use: it was what the last refresh gave."""
         self._rejected_at = -math.inf
         self._refusal: AuthenticationError | None = None
         self.refreshes = 0
 
-    async def token(self) -> Token:
-        """Give a token that is good now.
+    async def token(self, *, until: float = -math.inf) -> Token:
+        """Give a token that is good now, and for a call that may take *until* that moment.
+
+        Where tokens live shorter than that, the best that can be had is given. Whoever needs one for long waits for
+        it, and fails with the refresh, although the one in use may serve others still.
 
         Raises: whatever kept the session from getting one, with ``delivery`` saying that the caller's own request
         was not sent.
         """
-        now = asyncio.get_running_loop().time()
+        began = asyncio.get_running_loop().time()
         token = self._token
-        if token is not None and now < token.refresh_at:
+        if token is not None and began < token.refresh_at and until <= token.ends_at:
             return token
-        if token is not None and now < token.over_at:
-            if now >= self._next_try:
-                self._start()
-            return token
-        return await self._fresh(now)
+        token = await self._good(began)
+        for _ in range(2):  # what another process left there may be newer, and end too soon all the same
+            now = asyncio.get_running_loop().time()
+            if token.asked_at >= began or now < self._best_until or lasts(token, until, now=now):
+                break
+            token = await self._fresh(now)
+        return token
+
+    async def _good(self, now: float) -> Token:
+        token = self._token
+        if token is None or now >= token.over_at:
+            return await self._fresh(now)
+        if now >= max(token.refresh_at, self._next_try):
+            self._start()
+        return token
 
     async def _fresh(self, now: float) -> Token:
         if self._refusal is not None and now < self._next_try:
@@ -183,7 +176,7 @@ class TokenRefresher:
             raise
         else:
             self._refusal = None
-            self._next_try = clock() + BETWEEN_TRIES if token is before else -math.inf
+            self._best_until = self._next_try = clock() + BETWEEN_TRIES if token is before else -math.inf
             return token
         finally:
             self._refreshing = None
@@ -191,28 +184,31 @@ class TokenRefresher:
     async def _obtain(self) -> Token:
         """Give a good token: a newer one, or the one that serves if there is none newer yet."""
         clock = asyncio.get_running_loop().time
-        asked = clock()
         stale = self._stale if self._token is None else self._token.value
-        granted: dict[str, float] = {}
+        granted: list[Token] = []
 
         async def fetch() -> StoredToken:
+            asked = clock()
             grant = await self._grant()
             self.refreshes += 1
-            granted[grant.value] = grant.lifetime
-            return StoredToken(value=grant.value, expires_at=time.time() + grant.lifetime)
+            granted.append(_in_use(grant.value, grant.lifetime, grant.lifetime, now=asked))
+            return StoredToken(value=grant.value, expires_at=time.time() + grant.lifetime, lifetime=grant.lifetime)
 
-        value, left = await self._kept(stale, fetch, granted)
+        kept = await self._kept(stale, fetch, granted)
         serving = self._token if self._token is not None and clock() < self._token.over_at else None
-        if value not in granted and (left <= 0 or (serving is None and value == stale)):
-            value = next(reversed(granted), "") or (await fetch()).value
-        left = min(granted.get(value, left), LONGEST_LIFETIME)
-        token = in_use(value, left, now=asked, chance=random.random())  # noqa: S311 - jitter
-        return token if serving is None or is_newer(token, serving, fetched=value in granted) else serving
+        now = time.time()
+        if not granted and kept is not None and is_worth_giving(kept, stale=None if serving else stale, now=now):
+            token = _in_use(kept.value, kept.expires_at - now, kept.lifetime, now=clock())
+        else:
+            if not granted:
+                await fetch()
+            token = granted[-1]
+        return token if serving is None or is_newer(token, serving, fetched=bool(granted)) else serving
 
     async def _kept(
-        self, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]], granted: dict[str, float]
-    ) -> tuple[str, float]:
-        """Give what the store gives, by the wall clock; no seconds left if it is not usable.
+        self, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]], granted: Sequence[Token]
+    ) -> StoredToken | None:
+        """Give what the store gives, or None if it is no token.
 
         A store that fails after a token was granted does not take it from us; one that fails before is an error,
         because whoever shares it may count on its lock.
@@ -234,12 +230,15 @@ class TokenRefresher:
             if not granted:
                 raise TransportError(f"the token store failed: {_kind(error)}", delivery=Delivery.NOT_SENT) from error
             logger.warning("the token store failed to keep a token: %s", _kind(error))
-            return "", 0
-        now = time.time()
-        if (flaw := flaw_of(stored, now=now)) is not None:
+            return None
+        if (flaw := flaw_of(stored, now=time.time())) is not None:
             logger.warning("the token store gave %s: it is not used", flaw)
-            return "", 0
-        return stored.value, stored.expires_at - now
+            return None
+        return stored
+
+
+def _in_use(value: str, left: float, lifetime: float | None, *, now: float) -> Token:
+    return in_use(value, left=left, lifetime=lifetime, now=now, chance=random.random())  # noqa: S311 - jitter
 
 
 def _kind(error: Exception) -> str:

@@ -195,7 +195,7 @@ class Exchange:
         """Attempt until one succeeds or is not to be repeated: give what it gave, or raise its error."""
         replayed = False
         while True:
-            token = None if bearer is None else await bearer.token()
+            token = None if bearer is None else await bearer.token(until=journey.token_until)
             journey.attempts += 1
             self._prepare(journey, bearer, token)
             try:

@@ -86,6 +86,13 @@ class Journey:
     def what(self) -> str:
         return f"{self.call.method} {self.call.path}"
 
+    @property
+    def token_until(self) -> float:
+        """Give the moment to which its token has to live: a campaign on its way must not meet the end of one."""
+        if self.call.kind is not Kind.CREATE:
+            return -math.inf
+        return self.over_at if self.over_at < math.inf else asyncio.get_running_loop().time() + CREATE_DEADLINE
+
     def start_clock(self) -> None:
         """Begin to count, in the task that runs the call."""
         self.task = cast("asyncio.Task[Any]", asyncio.current_task())

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from viber_async import _defaults as defaults
 from viber_async import _settings as checked
-from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
+from viber_async._auth import StaticKey, TokenRefresher
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._connections import open_transport
@@ -31,6 +31,7 @@ from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
+from viber_async._token_store import MemoryTokenStore
 from viber_async._transport import RateLimitedTransport
 from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     import httpx
     from cattrs import Converter
 
-    from viber_async._auth import Bearer, TokenStore
+    from viber_async._auth import Bearer
     from viber_async._ledger import Ledger
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.raw import ApiResponse
     from viber_async._sansio.retry import RetryPolicy
     from viber_async._sansio.tokens import Grant
+    from viber_async._token_store import TokenStore
 
 T = TypeVar("T")
 Row = TypeVar("Row")

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from viber_async._auth import TokenStore
     from viber_async._journey import Options
     from viber_async._ledger import Ledger
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
+    from viber_async._token_store import TokenStore
 
 T = TypeVar("T")
 

@@ -21,7 +21,11 @@ from viber_async._sansio.tokens import (
     StoredToken,
     Token,
     account_of,
+    flaw_of,
     in_use,
+    is_newer,
+    is_worth_giving,
+    lasts,
     read_grant,
     token_call,
 )
@@ -103,8 +107,8 @@ def test_secrets_are_not_shown():
         "ClientCredentials(client_id='the-id')",
         "ApiKey()",
         "Grant(lifetime=1)",
-        "Token(refresh_at=inf, over_at=inf)",
-        "StoredToken(expires_at=1.0)",
+        "Token(asked_at=-inf, refresh_at=inf, over_at=inf, ends_at=inf)",
+        "StoredToken(expires_at=1.0, lifetime=None)",
     ]
 
 
@@ -134,35 +138,172 @@ def test_values_do_not_change_and_can_be_sent_to_another_process(value):
         (601, 0.0, 450.75, 541.0),
         (100, 1.0, 80.0, 90.0),
         (1, 0.0, 0.75, 0.9),
-        (0, 0.0, 0.0, 0.0),
-        (-100, 0.0, -75.0, -90.0),
     ],
 )
 def test_a_token_is_replaced_early_and_never_used_late(lifetime, chance, refresh_in, over_in):
     """Five minutes and one before its end, or a quarter and a tenth of a short life; chance takes up to a fifth."""
-    token = in_use("t", lifetime, now=1000.0, chance=chance)
+    token = in_use("t", left=lifetime, lifetime=lifetime, now=1000.0, chance=chance)
 
     assert (token.refresh_at - 1000, token.over_at - 1000) == pytest.approx((refresh_in, over_in))
-    assert token.value == "t"
+    assert (token.value, token.asked_at, token.ends_at) == ("t", 1000.0, 1000.0 + lifetime)
+
+
+@pytest.mark.parametrize(
+    ("left", "lifetime", "moments"),
+    [
+        (1800, 3600, (-1800, 1500, 1740, 1800)),
+        (100, 3600, (-3500, -200, 40, 100)),
+        (59, 3600, (-3541, -241, -1, 59)),
+        (-5, 3600, (-3605, -305, -65, -5)),
+        (50, 100, (-50, 25, 40, 50)),
+        (3600, 3600, (0, 3300, 3540, 3600)),
+        (3601, 3600, (0, 3300, 3540, 3600)),
+        (90000, 3600, (0, 3300, 3540, 3600)),
+        (1000, None, (-85400, 700, 940, 1000)),
+        (90000, None, (0, 86100, 86340, 86400)),
+    ],
+)
+def test_what_is_left_of_a_token_has_the_margins_of_its_whole_life(left, lifetime, moments):
+    """A day, where it is not known how long it was; and nobody's clock makes it live longer than that."""
+    token = in_use("t", left=left, lifetime=lifetime, now=1000.0, chance=0.0)
+    found = (token.asked_at, token.refresh_at, token.over_at, token.ends_at)
+
+    assert tuple(moment - 1000 for moment in found) == moments
 
 
 @pytest.mark.parametrize("lifetime", [1, 10, 299, 300, 599, 600, 601, 1199, 1200, 1201, 3600, 86400])
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 def test_there_is_always_time_between_early_and_late(lifetime, chance):
     """And a fresh token is not to be replaced at once."""
-    token = in_use("t", lifetime, now=0.0, chance=chance)
+    token = in_use("t", left=lifetime, lifetime=lifetime, now=0.0, chance=chance)
 
     assert 0 < token.refresh_at < token.over_at < lifetime
 
 
+@pytest.mark.parametrize(
+    ("lifetime", "age", "needed", "lasting"),
+    [
+        # it lives that long
+        (3600, 3450, 150, True),
+        (3600, 3451, 150, False),
+        (3600, 0, 3600, True),
+        # a new one would, but this one is young
+        (160, 10, 150, True),
+        (160, 11, 150, True),
+        (160, 29.9, 150, True),
+        (160, 30, 150, False),
+        (150, 29.9, 150, True),
+        (150, 30, 150, False),
+        # none would: in the first half of its life it is as good as any
+        (149, 0, 150, True),
+        (149, 74, 150, True),
+        (149, 75, 150, False),
+        (10, 4.9, 150, True),
+        (10, 5, 150, False),
+        (3600, 1799, 7200, True),
+        (3600, 1800, 7200, False),
+        # nobody needs it for long
+        (3600, 3599, 0, True),
+        (3600, 3599, -math.inf, True),
+    ],
+)
+def test_a_token_for_a_campaign_outlives_its_deadline_or_is_as_good_as_any(lifetime, age, needed, lasting):
+    """Both sides of each edge; so no call asks for one token after another."""
+    now = 1000.0
+    token = in_use("t", left=lifetime - age, lifetime=lifetime, now=now, chance=0.0)
+
+    assert lasts(token, now + needed, now=now) is lasting
+
+
+@pytest.mark.parametrize("until", [0.0, 1e9, math.inf])
+def test_a_key_outlives_every_deadline(until):
+    """It has no end."""
+    assert lasts(Token(value="k"), until, now=5.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "lifetime", "stale", "worth"),
+    [
+        (61, 3600, None, True),
+        (60, 3600, None, False),
+        (61, 3600, "t", False),
+        (61, 3600, "another", True),
+        (11, 100, None, True),
+        (10, 100, None, False),
+        (61, None, None, True),
+        (60, None, None, False),
+        (-1, 3600, None, False),
+        (7200, 3600, None, True),
+    ],
+)
+def test_a_kept_token_is_given_unless_it_is_the_stale_one_or_as_good_as_over(left, lifetime, stale, worth):
+    """By the margin in which nobody would use it."""
+    kept = StoredToken(value="t", expires_at=1000.0 + left, lifetime=lifetime)
+
+    assert is_worth_giving(kept, stale=stale, now=1000.0) is worth
+
+
+DAY = 86400
+
+
+@pytest.mark.parametrize(
+    ("stored", "flaw"),
+    [
+        (StoredToken(value="t", expires_at=0), None),
+        (StoredToken(value="t", expires_at=1000 + 2 * DAY), None),
+        (StoredToken(value="t", expires_at=1001 + 2 * DAY), "end"),
+        (StoredToken(value="t", expires_at=-1), "end"),
+        (StoredToken(value="t", expires_at=math.nan), "end"),
+        (StoredToken(value="t", expires_at=True), "end"),
+        (StoredToken(value="t", expires_at=2, lifetime=1), None),
+        (StoredToken(value="t", expires_at=2, lifetime=DAY), None),
+        (StoredToken(value="t", expires_at=2, lifetime=DAY + 1), "life"),
+        (StoredToken(value="t", expires_at=2, lifetime=0.9), "life"),
+        (StoredToken(value="t", expires_at=2, lifetime=math.nan), "life"),
+        (StoredToken(value="t", expires_at=2, lifetime=math.inf), "life"),
+        (StoredToken(value="t", expires_at=2, lifetime=True), "life"),
+        (StoredToken(value="t", expires_at=2, lifetime="3600"), "life"),
+        (StoredToken(value="t\n", expires_at=2), "header"),
+        ("t", "StoredToken"),
+    ],
+    ids=repr,
+)
+def test_what_a_store_gives_is_a_token_or_it_is_said_why_not(stored, flaw):
+    """Without showing it."""
+    said = flaw_of(stored, now=1000.0)
+
+    assert said is None if flaw is None else flaw in str(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "over_at", "fetched", "newer"),
+    [
+        ("new", 1001.0, False, True),
+        ("new", 1000.0, False, False),
+        ("new", 500.0, True, True),
+        ("old", 1060.0, True, False),
+        ("old", 1060.1, True, True),
+        ("old", 9999.0, False, False),
+    ],
+)
+def test_a_token_takes_the_place_of_one_that_serves_if_it_is_newer(value, over_at, fetched, newer):
+    """One that was asked for is; one that was kept, if it lives longer; the same, if it was given a longer life."""
+    token, serving = Token(value=value, over_at=over_at), Token(value="old", over_at=1000.0)
+
+    assert is_newer(token, serving, fetched=fetched) is newer
+
+
 def test_a_key_is_never_over():
     """It lives until it is revoked."""
-    assert (Token(value="k").refresh_at, Token(value="k").over_at) == (math.inf, math.inf)
+    key = Token(value="k")
+
+    assert (key.refresh_at, key.over_at, key.ends_at) == (math.inf, math.inf, math.inf)
 
 
 def test_the_margins_are_those_of_the_table():
     """Named, so that a change of one is seen."""
     assert (tokens.ADVISORY, tokens.MANDATORY, tokens.BETWEEN_TRIES, tokens.REFUSED_FOR) == (300.0, 60.0, 30.0, 5.0)
+    assert tokens.YOUNG == 30.0
     assert (tokens.UNSTATED_LIFETIME, tokens.LONGEST_LIFETIME, tokens.LONGEST_TOKEN) == (300, 86400, 4096)
 
 

@@ -11,8 +11,20 @@ from typing import Any
 import pytest
 
 from tests.shell.clock import in_virtual_time
-from viber_async import AuthenticationError, Delivery, ServerError, StoredToken, TransportError
-from viber_async._auth import MemoryTokenStore, StaticKey, TokenRefresher
+from tests.shell.ledger import Account, MemoryLedger
+from tests.shell.provider import no
+from tests.shell.sessions import CREDENTIALS, session_over
+from viber_async import (
+    AuthenticationError,
+    CampaignDraft,
+    Delivery,
+    MemoryTokenStore,
+    ServerError,
+    StoredToken,
+    TransportError,
+    ViberSession,
+)
+from viber_async._auth import StaticKey, TokenRefresher
 from viber_async._sansio.tokens import ApiKey, Grant, Token
 from viber_async._tasks import TaskOwner
 
@@ -38,9 +50,10 @@ def refresher(grants: Grants, store: object = None) -> TokenRefresher:
     return TokenRefresher(grants, account="a", store=store or MemoryTokenStore(), tasks=TaskOwner())  # type: ignore[arg-type]
 
 
+@pytest.mark.fault("A04")
 @in_virtual_time
 async def test_a_thousand_callers_cause_one_token_call() -> None:
-    """Whoever comes while a token is on its way waits beside the same call (A04)."""
+    """Whoever comes while a token is on its way waits beside the same call."""
     grants = Grants()
     bearer = refresher(grants)
     tokens = await asyncio.gather(*(bearer.token() for _ in range(1000)))
@@ -49,9 +62,10 @@ async def test_a_thousand_callers_cause_one_token_call() -> None:
     assert (len(grants.calls), bearer.refreshes) == (1, 1)
 
 
+@pytest.mark.fault("A05")
 @in_virtual_time
 async def test_cancelling_the_caller_that_noticed_harms_nobody() -> None:
-    """The refresh belongs to the session: its first caller goes, the others get their token (A05)."""
+    """The refresh belongs to the session: its first caller goes, the others get their token."""
     grants = Grants()
     bearer = refresher(grants)
     first, *others = [asyncio.create_task(bearer.token()) for _ in range(10)]
@@ -88,9 +102,10 @@ async def test_a_token_that_is_over_is_waited_for() -> None:
     assert (await bearer.token()).value == "token-2"
 
 
+@pytest.mark.fault("A02")
 @in_virtual_time
 async def test_a_failed_early_refresh_is_tried_again_half_a_minute_later() -> None:
-    """Meanwhile the old token serves, and the provider is not asked again (A02)."""
+    """Meanwhile the old token serves, and the provider is not asked again."""
     grants = Grants(Grant("token-1", lifetime=3600), ServerError("down", status=500), ServerError("down", status=500))
     bearer = refresher(grants)
     await bearer.token()
@@ -103,9 +118,10 @@ async def test_a_failed_early_refresh_is_tried_again_half_a_minute_later() -> No
     assert grants.calls[2] - grants.calls[1] >= 30
 
 
+@pytest.mark.fault("A03")
 @in_virtual_time
 async def test_without_a_token_the_true_cause_is_raised_and_nothing_was_sent() -> None:
-    """Each caller gets an error of its own, and the next call may try again at once (A03)."""
+    """Each caller gets an error of its own, and the next call may try again at once."""
     grants = Grants(ServerError("down", status=500))
     bearer = refresher(grants)
     errors = await asyncio.gather(*(bearer.token() for _ in range(3)), return_exceptions=True)
@@ -116,9 +132,10 @@ async def test_without_a_token_the_true_cause_is_raised_and_nothing_was_sent() -
     assert (await bearer.token()).value == "token-2"
 
 
+@pytest.mark.fault("A01")
 @in_virtual_time
 async def test_refused_credentials_are_not_tried_again_for_a_while() -> None:
-    """For five seconds the refusal is given out again without asking (A01)."""
+    """For five seconds the refusal is given out again without asking."""
     grants = Grants(AuthenticationError("no", status=401), AuthenticationError("no", status=401))
     bearer = refresher(grants)
     for _ in range(3):
@@ -132,9 +149,10 @@ async def test_refused_credentials_are_not_tried_again_for_a_while() -> None:
     assert (asked_early, len(grants.calls)) == (1, 2)
 
 
+@pytest.mark.fault("A08")
 @in_virtual_time
 async def test_a_late_refusal_of_an_old_token_leaves_the_new_one_alone() -> None:
-    """Only the value that was refused is rejected (A08)."""
+    """Only the value that was refused is rejected."""
     grants = Grants()
     bearer = refresher(grants)
     old = await bearer.token()
@@ -189,9 +207,10 @@ async def test_a_kept_token_saves_the_call() -> None:
     assert 850 < token.over_at - 1000.0 < 950
 
 
+@pytest.mark.fault("A14")
 @in_virtual_time
 async def test_a_store_is_told_which_token_was_refused() -> None:
-    """So that it fetches another one, or gives what somebody else fetched meanwhile (A14)."""
+    """So that it fetches another one, or gives what somebody else fetched meanwhile."""
     grants, shelf = Grants(), Shelf(StoredToken(value="kept", expires_at=time.time() + 1000))
     bearer = refresher(grants, shelf)
     bearer.reject(await bearer.token())
@@ -451,3 +470,198 @@ async def test_tokens_are_refreshed_in_a_loop_with_eager_tasks() -> None:
     bearer.reject(old)
 
     assert (await bearer.token()).value == "token-2"
+
+
+# A campaign's token outlives its deadline.
+
+
+@in_virtual_time
+async def test_whoever_needs_a_token_for_long_gets_a_new_one_first() -> None:
+    """One that ends a moment too soon is replaced, waited for, and serves everybody from then on."""
+    grants = Grants()
+    bearer = refresher(grants)
+    await bearer.token()
+    await asyncio.sleep(3600 - 151)  # the token call took a second
+    now = asyncio.get_running_loop().time()
+    long_enough = await bearer.token(until=now + 150)
+    too_short = await bearer.token(until=now + 150.001)
+
+    assert (long_enough.value, too_short.value) == ("token-1", "token-2")
+    assert await bearer.token() is too_short
+
+
+@in_virtual_time
+async def test_many_who_need_a_token_for_long_cause_one_token_call() -> None:
+    """They wait beside the refresh that is under way already."""
+    grants = Grants()
+    bearer = refresher(grants)
+    await bearer.token()
+    await asyncio.sleep(3600 - 100)
+    until = asyncio.get_running_loop().time() + 150
+    tokens = await asyncio.gather(*(bearer.token(until=until) for _ in range(100)))
+
+    assert {token.value for token in tokens} == {"token-2"}
+    assert len(grants.calls) == 2
+
+
+@in_virtual_time
+async def test_whoever_needs_a_token_for_long_fails_where_others_go_on() -> None:
+    """The one in use serves them; a campaign does not leave with it."""
+    grants = Grants(Grant("token-1", lifetime=3600), ServerError("down", status=500))
+    bearer = refresher(grants)
+    await bearer.token()
+    await asyncio.sleep(3600 - 150)
+    with pytest.raises(ServerError) as caught:
+        await bearer.token(until=asyncio.get_running_loop().time() + 150)
+
+    assert caught.value.delivery is Delivery.NOT_SENT
+    assert (await bearer.token()).value == "token-1"
+
+
+@pytest.mark.parametrize(("lifetime", "calls"), [(100, 3), (40, 5), (1, 20)])
+@in_virtual_time
+async def test_where_no_token_lives_long_enough_the_best_is_given_once_for_all(lifetime: int, calls: int) -> None:
+    """No call asks for one token after another: at most one for each half of a life, or one for each call."""
+    grants = Grants(lifetime=lifetime)
+    bearer = refresher(grants)
+    for _ in range(20):
+        now = asyncio.get_running_loop().time()
+        token = await bearer.token(until=now + 150)
+        assert token.ends_at - now >= min(lifetime / 2, lifetime - 1)
+        await asyncio.sleep(6)
+
+    assert len(grants.calls) == calls
+
+
+@in_virtual_time
+async def test_a_provider_that_gives_the_same_token_again_is_not_asked_with_every_campaign() -> None:
+    """It gives what is left of it; there is none better, and the next try is half a minute later."""
+    grants = Grants(*(Grant("same", lifetime=left) for left in (3600, 140, 100, 60)))
+    bearer = refresher(grants)
+    await bearer.token()
+    await asyncio.sleep(3600 - 140)
+    for _ in range(8):
+        now = asyncio.get_running_loop().time()
+        assert (await bearer.token(until=now + 150)).value == "same"
+        await asyncio.sleep(5)
+
+    assert len(grants.calls) == 3
+
+
+@in_virtual_time
+async def test_a_kept_token_that_ends_too_soon_is_not_the_last_word() -> None:
+    """Another process left one that serves reads; a campaign gets a new one, in the same breath."""
+    grants, shelf = Grants(), Shelf(StoredToken(value="kept", expires_at=time.time() + 140, lifetime=3600))
+    bearer = refresher(grants, shelf)
+    token = await bearer.token(until=asyncio.get_running_loop().time() + 150)
+
+    assert token.value == "token-1"
+    assert shelf.asked == [("a", None), ("a", "kept")]
+
+
+@in_virtual_time
+async def test_a_store_full_of_tokens_that_end_too_soon_is_not_emptied_for_one_campaign() -> None:
+    """Each is newer, and none will do: after three the campaign leaves with what it has."""
+    asked: list[str | None] = []
+
+    class Hoard:
+        async def obtain(
+            self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
+        ) -> StoredToken:
+            asked.append(stale)
+            left = 100 + len(asked)
+            return StoredToken(value=f"kept-{len(asked)}", expires_at=time.time() + left, lifetime=3600)
+
+    token = await refresher(Grants(), Hoard()).token(until=asyncio.get_running_loop().time() + 150)
+
+    assert (token.value, asked) == ("kept-3", [None, "kept-1", "kept-2"])
+
+
+@in_virtual_time
+async def test_a_kept_token_has_the_margins_of_its_whole_life() -> None:
+    """Another process left one that is as good as over: it is not used, though it has seconds left."""
+    grants, shelf = Grants(), Shelf(StoredToken(value="kept", expires_at=time.time() + 59, lifetime=3600))
+
+    assert (await refresher(grants, shelf).token()).value == "token-1"
+    assert len(grants.calls) == 1
+
+
+@in_virtual_time
+async def test_the_life_of_a_token_is_kept_with_it() -> None:
+    """So that others know its margins."""
+    grants, shelf = Grants(lifetime=1000), Shelf(None)
+    await refresher(grants, shelf).token()
+
+    assert shelf.kept is not None
+    assert shelf.kept.lifetime == 1000
+
+
+async def create(session: ViberSession) -> None:
+    await session.campaigns.create(DRAFT)
+
+
+async def create_once(session: ViberSession) -> None:
+    await session.campaigns.create_once(DRAFT, key="order 1")
+
+
+DRAFT = CampaignDraft(sender_id=1, message_live_time=3600, message="hi", recipients=["380931111111"])
+CREATES = pytest.mark.parametrize("creating", [create, create_once])
+
+
+@CREATES
+@pytest.mark.parametrize(
+    ("deadline", "left", "fresh"),
+    [
+        ({}, 151, False),
+        ({}, 149, True),
+        ({"deadline": 500}, 501, False),
+        ({"deadline": 500}, 499, True),
+        ({"deadline": None}, 151, False),
+        ({"deadline": None}, 149, True),
+    ],
+)
+@in_virtual_time
+async def test_a_campaign_does_not_leave_with_a_token_that_may_end_within_its_deadline(
+    creating: Callable[[ViberSession], Awaitable[None]], deadline: dict[str, float], left: float, fresh: bool
+) -> None:
+    """By default 150 s, and where there is no deadline; a read goes on with the token that serves."""
+    account = Account()
+    session, provider = session_over(
+        provider=account.provider, credentials=CREDENTIALS, ledger=MemoryLedger(), **deadline
+    )
+    async with session:
+        await session.campaigns.list().first()
+        await asyncio.sleep(3600 - left)
+        session._parts.open().bearer._next_try = float("inf")  # type: ignore[attr-defined]  # no early refresh
+        await session.campaigns.list().first()
+        read = provider.requests[-1].headers["authorization"]
+        await creating(session)
+
+    assert read == "Bearer token-1"
+    assert provider.requests[-1].method == "POST"
+    assert provider.requests[-1].headers["authorization"] == f"Bearer token-{1 + fresh}"
+    assert provider.tokens == 1 + fresh
+
+
+@CREATES
+@pytest.mark.fault("A03")
+@in_virtual_time
+async def test_a_campaign_that_cannot_have_such_a_token_is_not_sent(
+    creating: Callable[[ViberSession], Awaitable[None]],
+) -> None:
+    """The true cause is told, and that nothing was sent."""
+    account = Account()
+    session, provider = session_over(provider=account.provider, credentials=CREDENTIALS, ledger=MemoryLedger())
+    async with session:
+        await session.campaigns.list().first()
+        await asyncio.sleep(3600 - 149)
+        provider.token = no(500)
+        with pytest.raises(ServerError) as caught:
+            await creating(session)
+
+        assert caught.value.delivery is Delivery.NOT_SENT
+        assert (account.posts, provider.tokens) == (0, 1 + 3)
+        provider.token = None
+        await creating(session)
+
+    assert account.posts == 1

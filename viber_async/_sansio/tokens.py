@@ -25,6 +25,8 @@ MANDATORY: Final = 60.0
 """Seconds before its end from which a token is not used any more: as long as a call may take by default."""
 BETWEEN_TRIES: Final = 30.0
 """Seconds between a failed background refresh and the next: asking too often can get an account blocked (A)."""
+YOUNG: Final = 30.0
+"""Seconds after it was asked for in which no other token is asked for only because this one ends too soon."""
 REFUSED_FOR: Final = 5.0
 """Seconds for which refused credentials are not tried again."""
 UNSTATED_LIFETIME: Final = 300
@@ -78,8 +80,10 @@ class Token:
     """A token in use, with the moments at which it should and must be replaced."""
 
     value: str = field(repr=False)
+    asked_at: float = -math.inf
     refresh_at: float = math.inf
     over_at: float = math.inf
+    ends_at: float = math.inf
 
 
 @frozen(kw_only=True)
@@ -89,16 +93,39 @@ class StoredToken:
     value: str = field(repr=False)
     expires_at: float
     """Seconds since the epoch (wall clock): the only time that two processes share."""
+    lifetime: float | None = None
+    """Seconds from its beginning to its end; None where a store does not keep them. Margins are measured by it."""
 
 
-def in_use(value: str, lifetime: float, *, now: float, chance: float) -> Token:
-    """Give the token with its margins, which shrink for one that lives shorter than they are.
+def in_use(value: str, *, left: float, lifetime: float | None, now: float, chance: float) -> Token:
+    """Give the token that has *left* seconds of its *lifetime*, with its margins, which shrink for a short life.
 
     *chance* (0 to 1) spreads the early refresh of many processes over a fifth of the margin.
     """
-    advisory = min(ADVISORY, lifetime / 4) * (1 - chance / 5)
-    mandatory = min(MANDATORY, lifetime / 10)
-    return Token(value=value, refresh_at=now + lifetime - advisory, over_at=now + lifetime - mandatory)
+    lifetime = LONGEST_LIFETIME if lifetime is None else lifetime
+    end = now + min(left, lifetime)  # a wall clock that was set back does not make it live longer
+    return Token(
+        value=value,
+        asked_at=end - lifetime,
+        refresh_at=end - min(ADVISORY, lifetime / 4) * (1 - chance / 5),
+        over_at=end - _mandatory(lifetime),
+        ends_at=end,
+    )
+
+
+def _mandatory(lifetime: float) -> float:
+    return min(MANDATORY, lifetime / 10)
+
+
+def lasts(token: Token, until: float, *, now: float) -> bool:
+    """Tell whether *token* will do for a call that may take *until* that moment.
+
+    It will if it lives that long. It also will if it is as good as any: still young, or, where tokens live so short a
+    time that a new one would not do either, in the first half of its life. So no call asks for token after token.
+    """
+    lifetime = token.ends_at - token.asked_at
+    old = YOUNG if now + lifetime >= until else lifetime / 2
+    return until <= token.ends_at or now < token.asked_at + old
 
 
 def is_newer(token: Token, serving: Token, *, fetched: bool) -> bool:
@@ -117,14 +144,22 @@ def flaw_of(stored: object, *, now: float) -> str | None:
         return "something that is no StoredToken"
     if not _is_header_safe(stored.value):
         return "a token that no header can carry"
-    return None if _is_believable(stored.expires_at, now) else "a token without a believable end"
+    if not _is_between(0, stored.expires_at, now + 2 * LONGEST_LIFETIME):
+        return "a token without a believable end"
+    if stored.lifetime is not None and not _is_between(1, stored.lifetime, LONGEST_LIFETIME):
+        return "a token without a believable life"
+    return None
 
 
-def _is_believable(moment: object, now: float) -> bool:
-    """Tell whether *moment* can be the end of a token (NaN is none, and no token lives for years)."""
-    if isinstance(moment, bool) or not isinstance(moment, int | float):
-        return False
-    return 0 <= moment <= now + 2 * LONGEST_LIFETIME
+def _is_between(least: float, value: object, most: float) -> bool:
+    """Tell whether *value* is a number in that range (NaN is in none, and no token lives for years)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def is_worth_giving(stored: StoredToken, *, stale: str | None, now: float) -> bool:
+    """Tell whether a kept token will do for somebody who wants another one than *stale*; *now* is the wall clock's."""
+    lifetime = LONGEST_LIFETIME if stored.lifetime is None else stored.lifetime
+    return stored.value != stale and stored.expires_at - now > _mandatory(lifetime)
 
 
 def account_of(credentials: ClientCredentials, base_url: str) -> str:
