@@ -42,7 +42,7 @@ from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
 from viber_async._senders import Senders
 from viber_async._session import SessionStatistics, ViberSession
 from viber_async._stream import RowStream
-from viber_async._token_store import MemoryTokenStore, TokenStore
+from viber_async._token_store import FileTokenStore, MemoryTokenStore, TokenStore
 from viber_async._version import __version__
 from viber_async.errors import (
     ApiError,
@@ -134,6 +134,7 @@ __all__ = [
     "Turn",
     "TokenStore",
     "MemoryTokenStore",
+    "FileTokenStore",
     "StoredToken",
     "Middleware",
     "CallNext",

@@ -128,7 +128,8 @@ class ViberSession:
             retries: repetitions of a failed attempt, or a `RetryPolicy`; 0 turns every repetition off.
             rate_limit: the account's allowance.
             rate_limiter: one to share with other sessions; overrides *rate_limit*.
-            token_store: where tokens are kept; by default in memory.
+            token_store: where tokens are kept; by default in memory. ``FileTokenStore(path)`` shares them between the
+                processes of one machine.
             ledger: where `campaigns.create_once` keeps what it sends, such as ``SqliteLedger(path)``.
             time_zone: None: datetimes are naive, as the provider sends them. Set: they are aware, both ways.
             max_connections: how many requests may be under way at once.

@@ -199,7 +199,7 @@ def token_store(value: T) -> T:
         "token_store",
         value,
         ("obtain",),
-        "give a TokenStore, with an async method obtain(), such as MemoryTokenStore()",
+        "give a TokenStore, with an async method obtain(), such as FileTokenStore(path)",
     )
 
 
