@@ -127,13 +127,13 @@ async def nothing_left_behind(chance: random.Random) -> AsyncIterator[Hostile]:
     async with Hostile(then=(dawdling(chance),), answers=ANSWERS) as server:
         async with session_to(server) as session:
             await session.senders.list()  # what is loaded once is loaded now
-        await asyncio.wait(server._tasks[1:], timeout=20)
+        await server.settled()
         complaints: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         gc.collect()
         before = asyncio.all_tasks(), descriptors()
         yield server
-        await asyncio.wait(server._tasks[1:], timeout=20)  # all connections; the first task accepts them
+        await server.settled()
         gc.collect()
         await asyncio.sleep(0)
 
