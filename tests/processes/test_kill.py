@@ -53,6 +53,7 @@ async def what_comes_after(session: ViberSession, key: str) -> Any:
         return None
 
 
+@pytest.mark.fault("D01")
 @pytest.mark.timeout(600)
 async def test_a_kill_at_any_moment_leaves_the_truth_and_no_second_campaign(tmp_path: Path) -> None:
     """And `reconcile_pending` finds each campaign that was created, and only those."""

@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.processes.children import Zygote
 from tests.processes.killer import KillingProvider
 from tests.processes.test_kill import row_of
@@ -18,6 +20,7 @@ from viber_async.sandbox import Sandbox
 KEYS = 48
 
 
+@pytest.mark.fault("M01")
 async def test_two_workers_with_the_same_key_at_the_same_instant_send_once(tmp_path: Path) -> None:
     """Forty-eight times, each key at one moment in both: one request each, and both get its campaign."""
     path = tmp_path / "ledger" / "campaigns"  # neither is there yet: they also race for making them
@@ -35,6 +38,7 @@ async def test_two_workers_with_the_same_key_at_the_same_instant_send_once(tmp_p
     assert len(set(results[0].values())) == KEYS
 
 
+@pytest.mark.fault("C10")
 async def test_an_interrupted_program_leaves_its_row_sending_or_unknown(tmp_path: Path) -> None:
     """Ctrl-C in the middle of a create: the loop is shut down, and the ledger does not say that nothing was sent."""
     path = tmp_path / "ledger"

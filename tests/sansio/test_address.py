@@ -49,6 +49,7 @@ ANY_RULE = ""
 NO_USER = "user information does not belong into it"
 
 
+@pytest.mark.fault("S01")
 @pytest.mark.parametrize(
     ("written", "rule"),
     [

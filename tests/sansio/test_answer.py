@@ -154,6 +154,7 @@ def test_an_unknown_code_is_kept_and_the_status_decides(code, status, kind):
     assert (type(error), error.error_code) == (kind, code)
 
 
+@pytest.mark.fault("P17", "P18")
 @pytest.mark.parametrize(
     "body",
     [
@@ -233,6 +234,7 @@ def test_a_code_in_a_string_may_have_eighteen_digits(digits, code):
     assert error_of(answer(400, {"error_code": digits})).error_code == code
 
 
+@pytest.mark.fault("P25", "S12")
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -255,6 +257,7 @@ def test_the_sentence_of_the_provider_is_kept_safe_and_bounded(body, sentence):
     assert error_of(answer(400, body)).message == sentence
 
 
+@pytest.mark.fault("P25")
 @pytest.mark.parametrize(
     ("fields", "kept"),
     [
@@ -372,6 +375,7 @@ def test_the_text_says_what_happened_and_what_to_do(given, text):
     assert str(error_of(given)) == text
 
 
+@pytest.mark.fault("S15")
 def test_an_error_keeps_bounded_evidence():
     """Where it was, how the body began, and the few headers that help."""
     headers = {
@@ -528,6 +532,7 @@ def test_elsewhere_400_says_nothing_about_credentials(kind):
     assert type(error_of(answer(200, {}), call(kind, read=TOKEN_CALL.read))) is errors.DecodeError
 
 
+@pytest.mark.fault("P01", "P02", "P16")
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -598,6 +603,7 @@ DATE = "Wed, 31 Jan 2024 12:00:00 GMT"
 LATER = "Wed, 31 Jan 2024 12:00:30 GMT"
 
 
+@pytest.mark.fault("R03")
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [
@@ -667,6 +673,7 @@ def test_digits_without_end_are_a_long_time():
     assert retry_after({"retry-after": "9" * 5000}, now=NOW) == retry_after({"retry-after": "9" * 13}, now=NOW) == 1e12
 
 
+@pytest.mark.fault("R03")
 def test_no_retry_after_is_none():
     """A date alone asks for nothing."""
     assert retry_after({"date": DATE}, now=NOW) is None
@@ -704,6 +711,7 @@ def test_the_error_carries_what_was_asked(given):
     assert error_of(given).retry_after == 2.0
 
 
+@pytest.mark.fault("P18")
 @pytest.mark.parametrize(
     ("error", "certain"),
     [

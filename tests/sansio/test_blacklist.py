@@ -53,6 +53,7 @@ def test_the_ends_of_limit_and_offset_are_inclusive(limit, offset):
     assert list_blacklist(limit, offset).params == {"limit": limit, "offset": offset}
 
 
+@pytest.mark.fault("I19")
 @pytest.mark.parametrize(
     ("limit", "offset", "field"),
     [
@@ -80,6 +81,7 @@ def test_the_list_of_the_page_is_read():
     )
 
 
+@pytest.mark.fault("P22")
 @pytest.mark.parametrize("total", [29, "29", 0, -1, 10**18, None])
 def test_a_total_is_kept_as_it_is_given(total):
     """Row P22: it may lie, and whoever walks the list finds out."""
@@ -205,6 +207,7 @@ def test_unknown_keys_of_the_answer_itself_are_kept_too():
 COUNTERS = {"added": 1, "exists": 0}
 
 
+@pytest.mark.fault("P17", "P21")
 @pytest.mark.parametrize(
     ("call", "data", "where"),
     [
@@ -231,6 +234,7 @@ def test_a_write_without_a_clear_yes_and_sound_counters_is_unreadable(call, data
     assert caught.value.where == where
 
 
+@pytest.mark.fault("P21")
 def test_nothing_is_counted_as_a_count_of_nought():
     """Row P21's other side."""
     assert read(remove_phones(PHONES), {"result": True, "deleted": 0}) == BlacklistRemoved(0)

@@ -106,6 +106,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.fault("P07")
 @pytest.mark.parametrize(("read", "value", "result"), READ)
 def test_what_the_wire_was_seen_to_send_is_read(read, value, result):
     """And becomes exactly the type that the model promises."""
@@ -114,6 +115,7 @@ def test_what_the_wire_was_seen_to_send_is_read(read, value, result):
     assert (found, type(found)) == (result, type(result))
 
 
+@pytest.mark.fault("P06")
 @pytest.mark.parametrize(("read", "value", "wanted"), REFUSED)
 def test_nothing_is_coerced(read, value, wanted):
     """Row P06: bool() would make true of "false", int() would cut 380.9."""
@@ -135,6 +137,7 @@ TIMES = [
 ]
 
 
+@pytest.mark.fault("P24")
 @pytest.mark.parametrize(("text", "zone", "moment"), TIMES)
 def test_a_time_gets_a_zone_only_from_us_or_from_its_own_offset(text, zone, moment):
     """Row P24. The provider never says in which zone its times are."""
@@ -144,6 +147,7 @@ def test_a_time_gets_a_zone_only_from_us_or_from_its_own_offset(text, zone, mome
     assert found is None or found.replace(tzinfo=None) == moment.replace(tzinfo=None)
 
 
+@pytest.mark.fault("P24")
 @pytest.mark.parametrize(
     "text",
     [
@@ -186,6 +190,7 @@ def test_the_fields_of_an_answer_become_a_model():
     )
 
 
+@pytest.mark.fault("P09")
 @pytest.mark.parametrize("key", ["leaves", "best", "colour", "code", "on", "name"])
 def test_what_is_null_or_missing_is_what_the_model_says_it_is_then(key):
     """Row P09: an optional field keeps its default, and null is no unknown key."""
@@ -259,6 +264,7 @@ def test_of_several_names_the_first_that_holds_something_counts(data, name, rest
     assert (found.name, dict(found.extras)) == (name, rest)
 
 
+@pytest.mark.fault("P08")
 def test_unknown_keys_stay_readable():
     """Row P08. A key with the name of a field of ours is an unknown key too."""
     found = tree({"id": 1, "owner": "you", "ours": False, "extras": [1, {"a": [2]}]})
@@ -308,6 +314,7 @@ def test_the_repr_of_extras_masks_phones():
 WORDS = [(Colour, "red", Colour.RED), (Colour, "blue\n", None), (Code, 2, Code.TWO), (Code, 9, None)]
 
 
+@pytest.mark.fault("P08")
 @pytest.mark.parametrize(("cls", "value", "known"), WORDS)
 def test_an_open_enum_has_a_member_for_every_value(cls, value, known):
     """It equals its plain value, and survives pickling and copying."""

@@ -195,6 +195,7 @@ def test_an_order_that_breaks_is_none():
 # The provider's time
 
 
+@pytest.mark.fault("T03", "T05")
 @pytest.mark.parametrize(
     ("header", "moment"),
     [

@@ -36,6 +36,7 @@ def test_one_sender_is_asked_for_by_its_id():
     assert (call.kind, call.method, call.path, call.body) == (Kind.READ, "GET", "/viber/senders/4495", None)
 
 
+@pytest.mark.fault("I18")
 @pytest.mark.parametrize("value", [0, -1, True, 2**63, 1.0, None, "1", "1/../../task", "1?x=1", " 1", "\uff11"])
 def test_only_a_positive_int_reaches_the_path(value):
     """Row I18: "..", "/" and "?" would reach another call."""

@@ -95,6 +95,7 @@ async def test_the_secret_is_made_once(path: Path) -> None:
     assert secret != await SqliteLedger(path.with_name("another")).secret(ACCOUNT)
 
 
+@pytest.mark.fault("D03")
 async def test_a_row_is_durable_when_put_returns(path: Path) -> None:
     """It stands in the file itself: a log that is lost with the power takes nothing along."""
     await (await filled(path, 1)).put(ACCOUNT, ROW)
@@ -176,6 +177,7 @@ async def test_of_two_who_make_it_at_once_the_second_uses_the_firsts(
 # Who may read and write it
 
 
+@pytest.mark.fault("S08")
 async def test_file_and_directory_are_for_the_owner_alone(path: Path) -> None:
     """From the moment they exist, whatever the umask."""
     old = os.umask(0)
@@ -188,6 +190,7 @@ async def test_file_and_directory_are_for_the_owner_alone(path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.fault("S08")
 async def test_what_others_may_read_is_refused(path: Path) -> None:
     """The keyed hashes are worth what their secret is worth."""
     ledger = await filled(path, 1)
@@ -208,6 +211,7 @@ async def test_a_directory_that_others_may_write_is_refused(path: Path) -> None:
     assert await SqliteLedger(path).secret(ACCOUNT)
 
 
+@pytest.mark.fault("S08")
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 async def test_no_link_is_followed(path: Path, suffix: str, tmp_path: Path) -> None:
     """Neither at the file's place nor at those of its companions."""
@@ -253,6 +257,7 @@ async def test_a_ledger_that_has_to_be_there_is_not_made(path: Path) -> None:
     assert await SqliteLedger(path, create=False).get(ACCOUNT, ROW.key) is None
 
 
+@pytest.mark.fault("D06")
 @pytest.mark.parametrize("put_back", [False, True])
 async def test_a_ledger_that_was_deleted_meanwhile_is_missed(path: Path, put_back: bool) -> None:
     """Also when another one stands in its place by now."""
@@ -334,6 +339,7 @@ DAMAGES = [truncated, emptied, torn, foreign, another_database, without_rows_beh
 DAMAGES += [with_another_version, with_another_task, with_text_for_a_seal, without_its_secret, not_in_wal]
 
 
+@pytest.mark.fault("D04")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 async def test_a_damaged_ledger_is_never_taken_for_an_empty_one(path: Path, damage) -> None:
     """The next process refuses it, for every question."""
@@ -348,6 +354,7 @@ async def test_a_damaged_ledger_is_never_taken_for_an_empty_one(path: Path, dama
         await ledger.put(ACCOUNT, ROW)
 
 
+@pytest.mark.fault("D04")
 @pytest.mark.parametrize("damage", [truncated, emptied], ids=lambda damage: damage.__name__)
 async def test_a_ledger_that_is_cut_while_in_use_is_noticed(path: Path, damage) -> None:
     """Before the next sending."""
@@ -358,6 +365,7 @@ async def test_a_ledger_that_is_cut_while_in_use_is_noticed(path: Path, damage) 
         await ledger.put(ACCOUNT, ROW)
 
 
+@pytest.mark.fault("D04")
 async def test_a_flipped_bit_is_noticed_or_harmless(path: Path) -> None:
     """Wherever it is: each row is either as it was written or refused. Never is one missing."""
     await filled(path, 9)
@@ -381,6 +389,7 @@ async def test_a_flipped_bit_is_noticed_or_harmless(path: Path) -> None:
 # Schema
 
 
+@pytest.mark.fault("D08")
 async def test_a_newer_schema_is_refused(path: Path) -> None:
     """Its rows may mean what this version does not know."""
     await filled(path, 1)
@@ -392,6 +401,7 @@ async def test_a_newer_schema_is_refused(path: Path) -> None:
         await SqliteLedger(path).get(ACCOUNT, ROW.key)
 
 
+@pytest.mark.fault("D08")
 async def test_an_older_schema_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, in one transaction, and its rows stay."""
     await SqliteLedger(path).put(ACCOUNT, ROW)
@@ -405,6 +415,7 @@ async def test_an_older_schema_is_brought_up_to_date(path: Path, monkeypatch: py
     connection.close()
 
 
+@pytest.mark.fault("D08")
 async def test_a_schema_that_never_was_is_refused(path: Path) -> None:
     """Version 0 is what a file has that was never finished."""
     await filled(path, 1)
@@ -434,6 +445,7 @@ def limited(path: Path, size: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.fault("D05")
 @pytest.mark.parametrize("size", [0, 100, 5000, 20_000])
 def test_no_room_for_a_new_ledger_is_an_error_and_leaves_none(path: Path, size: int) -> None:
     """A file that could not be finished does not stand there as an empty one."""
@@ -442,6 +454,7 @@ def test_no_room_for_a_new_ledger_is_an_error_and_leaves_none(path: Path, size: 
     assert [each.name for each in path.parent.iterdir() if not each.name.endswith((".new-wal", ".new-shm"))] == []
 
 
+@pytest.mark.fault("D05")
 @pytest.mark.parametrize("size", [0, 100, 5000])
 def test_no_room_for_a_row_is_an_error(path: Path, size: int) -> None:
     """And what was there before is there still."""
@@ -452,6 +465,7 @@ def test_no_room_for_a_row_is_an_error(path: Path, size: int) -> None:
     assert asyncio.run(SqliteLedger(path).get(ACCOUNT, f"{19:064}")) is not None
 
 
+@pytest.mark.fault("D05")
 async def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """Named with its reason, as the system says it."""
     (tmp_path / "file").write_text("")
@@ -476,6 +490,7 @@ async def test_a_ledger_that_another_process_holds_is_waited_for_and_then_an_err
     assert await ledger.put(ACCOUNT, ROW)
 
 
+@pytest.mark.fault("C13")
 async def test_a_slow_disk_does_not_hold_up_the_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing takes half a second; others run on as if nothing were."""
     ledger = await filled(path, 1)

@@ -150,6 +150,7 @@ async def test_a_campaign_without_a_name_gets_one_that_people_can_read():
     assert scene.account.names == [f"{MARKER} | campaign"]
 
 
+@pytest.mark.fault("C05")
 @on_a_scene
 async def test_a_hundred_tasks_with_one_key_send_once():
     """One does it, the rest get its result."""
@@ -396,6 +397,7 @@ async def test_a_look_that_fails_after_an_unclear_one_leaves_it_unknown():
     assert "Looking for it failed" in str(await scene.unknown())
 
 
+@pytest.mark.fault("D07")
 @on_a_scene
 async def test_another_machine_that_sent_it_is_noticed_by_the_marker():
     """Two ledgers, one account: the newest page shows the campaign, and nothing is sent."""
@@ -505,6 +507,7 @@ async def test_what_another_process_is_sending_is_waited_for_until_its_lease_is_
     assert scene.account.posts == 1
 
 
+@pytest.mark.fault("T01")
 @on_a_scene
 async def test_a_clock_that_is_wrong_makes_nobody_wait_for_ever():
     """The row seems to be of tomorrow; who has watched it for as long as its lease goes on."""
@@ -823,6 +826,7 @@ async def test_a_timed_re_send_waits_for_the_settle_window():
     assert scene.ledger.row.doubted
 
 
+@pytest.mark.fault("T01")
 @on_a_scene
 async def test_neither_clock_alone_ends_the_settle_window():
     """A wall clock that jumps a day, or a provider whose dates do."""
@@ -972,6 +976,7 @@ async def test_a_handle_is_a_handle():
         await Scene().session.campaigns.reconcile({})  # type: ignore[arg-type]
 
 
+@pytest.mark.fault("T03")
 @on_a_scene
 @pytest.mark.parametrize("date", [None, "garbage", "Wed, 01 Jul 2026 14:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
 @pytest.mark.parametrize("newest_first", [True, False])

@@ -88,6 +88,7 @@ async def test_a_clear_no_leaves_the_key_free(fault: Fault, tmp_path: Path) -> N
         assert [each.id for each in sandbox.campaigns] == [created.task_id]
 
 
+@pytest.mark.fault("D07")
 async def test_two_machines_with_two_ledgers_are_caught_by_the_look_before(tmp_path: Path) -> None:
     """The second gives the campaign of the first; a third finds two, where somebody copied the name."""
     async with Sandbox() as sandbox:
