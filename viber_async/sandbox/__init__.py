@@ -17,11 +17,11 @@ except ModuleNotFoundError as _missing:  # pragma: no cover - tested in a proces
 from viber_async.sandbox._account import (
     SandboxCampaign,
     SandboxCredentials,
-    SandboxEntry,
     SandboxLimits,
     SandboxMailingList,
     SandboxSender,
 )
+from viber_async.sandbox._blacklist import SandboxEntry
 from viber_async.sandbox._clock import SandboxClock
 from viber_async.sandbox._faults import Fault, SandboxFaults, SandboxPlan
 from viber_async.sandbox._journal import SandboxRequest

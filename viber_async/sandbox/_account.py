@@ -7,13 +7,14 @@ account: are there such a sender, such a mailing list, enough money.
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from attrs import field, frozen
 
 from viber_async.sandbox._answer import refusal, token_refusal
+from viber_async.sandbox._blacklist import Blacklist
 from viber_async.sandbox._life import Life, SandboxFate, SandboxPace, fates_of
 from viber_async.sandbox._rules import SYSTEM
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from viber_async.sandbox._rules import Draft
 
 FIRST_CAMPAIGN: Final = 90241
-FIRST_ENTRY: Final = 164
 USER_ID: Final = 7046460
 PRICE: Final = Decimal("0.74")
 """The page's sample price, in its sample currency, "RUR" (A)."""
@@ -95,16 +95,6 @@ class SandboxCampaign:
     def message(self) -> str | None:
         """The text, or None for an image alone."""
         return self.draft.message
-
-
-@frozen
-class SandboxEntry:
-    """A row of the blacklist."""
-
-    id: int
-    phone: int = field(kw_only=True)
-    description: str = field(kw_only=True)
-    added_at: datetime = field(kw_only=True)
 
 
 class Account:
@@ -234,44 +224,3 @@ class Account:
             fates=fates,
             pace=self._pace,
         )
-
-
-class Blacklist:
-    """The blacklisted phones, in the order in which they came."""
-
-    def __init__(self, *, newest_first: bool) -> None:
-        self._entries: dict[int, SandboxEntry] = {}
-        self._rows: tuple[SandboxEntry, ...] | None = ()
-        self._next_id = FIRST_ENTRY
-        self._newest_first = newest_first
-
-    def __contains__(self, phone: object) -> bool:
-        return phone in self._entries
-
-    def rows(self) -> tuple[SandboxEntry, ...]:
-        """Return all entries, in the order of the list call."""
-        if self._rows is None:  # put together once for each change, not once for each page of a million
-            entries = tuple(self._entries.values())
-            self._rows = entries[::-1] if self._newest_first else entries
-        return self._rows
-
-    def add(self, phones: Iterable[int], description: str, now: datetime) -> tuple[int, int]:
-        """Return how many were added, and how many were there before."""
-        added = exists = 0
-        for phone in phones:
-            if phone in self._entries:
-                exists += 1
-                continue
-            self._entries[phone] = SandboxEntry(
-                self._next_id, phone=phone, description=description, added_at=now.astimezone(UTC)
-            )
-            self._next_id += 1
-            added += 1
-        self._rows = None
-        return added, exists
-
-    def remove(self, phones: Iterable[int]) -> int:
-        """Return how many of *phones* were there, and are no more."""
-        deleted = sum(self._entries.pop(phone, None) is not None for phone in phones)
-        self._rows = None
-        return deleted

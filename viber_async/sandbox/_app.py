@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, cast
 from urllib.parse import parse_qsl
 
@@ -140,13 +141,14 @@ class _Endpoint:
             return fault.instead
         ask = Ask(
             self.desk.account,
+            blacklist=self.desk.account.blacklist,
             now=self.desk.clock.now(),
             id=request.scope["path_params"].get("id", ""),
             query=fault.query(_query(request.scope)),
             headers=_headers(request.scope),
             body=body,
         )
-        return answer_to(self.call, ask)
+        return fault.processed(ask, partial(answer_to, self.call))
 
     async def _deliver(self, request: _Request, answer: Answer, whole_for: int | None) -> None:
         self.desk.journal.answered(request.number, answer.status)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from viber_async.sandbox._account import Account, SandboxCampaign
+    from viber_async.sandbox._blacklist import Blacklist, Lossy
 
 
 @frozen
@@ -21,6 +22,8 @@ class Ask:
     """A request as a call sees it."""
 
     account: Account
+    blacklist: Blacklist | Lossy = field(kw_only=True)
+    """The account's, or one that a fault has put in front of it."""
     now: datetime = field(kw_only=True)
     id: str = field(kw_only=True)
     """The id in the path, or nothing."""
@@ -105,20 +108,18 @@ def _get_sender(ask: Ask) -> Answer:
 
 def _list_blacklist(ask: Ask) -> Answer:
     page = ask.page()
-    rows = ask.account.blacklist.rows()
-    shown = [_wire.blacklisted(entry) for entry in rows[page.offset : page.offset + page.limit]]
-    return Answer(200, json={"data": {"list": shown, "total": len(rows)}})
+    return Answer(200, written=_wire.blacklist(ask.blacklist.page(page.limit, page.offset), len(ask.blacklist)))
 
 
 def _add_to_blacklist(ask: Ask) -> Answer:
     phones, description = _rules.phones(ask.json(), most=ask.account.limits.blacklist_batch, described=True)
-    added, exists = ask.account.blacklist.add(phones, description, ask.now)
+    added, exists = ask.blacklist.add(phones, description, ask.now)
     return Answer(200, json={"result": True, "counters": {"added": added, "exists": exists}})
 
 
 def _remove_from_blacklist(ask: Ask) -> Answer:
     phones, _ = _rules.phones(ask.json(), most=ask.account.limits.blacklist_batch, described=False)
-    return Answer(200, json={"result": True, "deleted": ask.account.blacklist.remove(phones)})
+    return Answer(200, json={"result": True, "deleted": ask.blacklist.remove(phones)})
 
 
 def _unknown(_ask: Ask) -> Answer:

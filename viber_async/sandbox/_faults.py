@@ -1,20 +1,24 @@
 """Faults on cue. A fault is a value that says what goes wrong; a plan says with which request, and how often.
 
-A request has five moments, and a fault may spoil each of them: before it is processed, the query that is read,
-the answer given instead of processing, the answer that came of it, and the way that answer takes to the caller.
+A request has six moments, and a fault may spoil each of them: before it is processed, the query and the body that are
+read, the answer given instead of processing, the answer that came of it, and the way that answer takes to the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import reduce
+from itertools import count
 from typing import TYPE_CHECKING, Final, cast
 
 from attrs import define, evolve, field, frozen
 
 from viber_async.sandbox._answer import JSON_TYPE, Answer, collected, refusal
+from viber_async.sandbox._blacklist import Lossy
 from viber_async.sandbox._calls import NAMES
 
 if TYPE_CHECKING:
@@ -22,9 +26,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from viber_async.sandbox._answer import Headers
+    from viber_async.sandbox._calls import Ask
     from viber_async.sandbox._clock import SandboxClock
 
     Hook = Callable[[], object]
+    Process = Callable[[Ask], Answer]
+    Around = Callable[[Ask, Process], Answer]
     Edit = Callable[[object], object]
     Query = Mapping[str, str]
 
@@ -46,6 +53,7 @@ class Fault:
     name: str
     hooks: tuple[Hook, ...] = field(kw_only=True, default=(), repr=False)
     queries: tuple[Callable[[Query], Query], ...] = field(kw_only=True, default=(), repr=False)
+    arounds: tuple[Around, ...] = field(kw_only=True, default=(), repr=False)
     instead: Answer | None = field(kw_only=True, default=None, repr=False)
     edits: tuple[Callable[[Answer], Answer], ...] = field(kw_only=True, default=(), repr=False)
     cut_before: Cut | None = field(kw_only=True, default=None, repr=False)
@@ -59,6 +67,7 @@ class Fault:
             f"{self.name} + {other.name}",
             hooks=self.hooks + other.hooks,
             queries=self.queries + other.queries,
+            arounds=self.arounds + other.arounds,
             instead=other.instead or self.instead,
             edits=self.edits + other.edits,
             cut_before=other.cut_before or self.cut_before,
@@ -162,7 +171,14 @@ class Fault:
     @classmethod
     def total(cls, total: object) -> Fault:
         """State this *total* in a page of the blacklist, whatever it is in truth."""
-        return evolve(cls.edit(lambda json: _with_total(json, total)), name=f"total {total}")
+        return evolve(cls.edit(lambda json: _with_total(json, lambda _: total)), name=f"total {total}")
+
+    @classmethod
+    def total_off(cls, by: int) -> Fault:
+        """State a total in a page of the blacklist that is wrong *by* so many."""
+        return evolve(
+            cls.edit(lambda json: _with_total(json, lambda true: cast("int", true) + by)), name=f"total {by:+}"
+        )
 
     @classmethod
     def clamp(cls, limit: int) -> Fault:
@@ -184,6 +200,49 @@ class Fault:
         """Serve pages as long as the provider likes, whatever was asked for."""
         return cls("ignore limit", queries=(_without_limit,))
 
+    # --- a blacklist that lies, or balks ---
+
+    @classmethod
+    def pretend(cls) -> Fault:
+        """Do nothing of what a blacklist write asks for, and count it as done."""
+        return cls("pretend", arounds=(_losing(lambda _: True),))
+
+    @classmethod
+    def lose(cls, *phones: int, every: int | None = None) -> Fault:
+        """Leave *phones* out of a blacklist write, or one phone in *every* so many, and count them as done.
+
+        The phones are lost each time they come; one in so many is another one the next time.
+        """
+        lost, passed = frozenset(phones), count(1)
+
+        def is_lost(phone: int) -> bool:
+            return phone in lost or (every is not None and next(passed) % every == 0)
+
+        return cls("lose", arounds=(_losing(is_lost),))
+
+    @classmethod
+    def strip_body(cls, *, quiet: bool = False) -> Fault:
+        """Read the request as if it had no body, as a proxy may do to a DELETE.
+
+        What the provider answers to a DELETE without one is unknown (?): here it is refused, or, if *quiet*, answered
+        with nothing deleted.
+        """
+        nothing = Answer(200, json={"result": True, "deleted": 0})
+        return cls("strip body", arounds=(lambda ask, process: nothing if quiet else process(evolve(ask, body=b"")),))
+
+    @classmethod
+    def refuse_phones(cls, *phones: int, status: int = 422) -> Fault:
+        """Refuse the whole of a blacklist write that has one of *phones* in it, without saying which."""
+        bad = frozenset(map(str, phones))
+        no = Answer(status, json={"message": "Validation error", "error_code": status})
+        return cls(f"refuse phones {status}", arounds=(_refusing(no, lambda phones: not bad.isdisjoint(phones)),))
+
+    @classmethod
+    def refuse_batches(cls, most: int, *, status: int = 413) -> Fault:
+        """Refuse a blacklist write of more than *most* phones, as a gateway does."""
+        no = Answer(status, body=HTML_PAGE, headers=HTML)
+        return cls(f"refuse batches over {most}", arounds=(_refusing(no, lambda phones: len(phones) > most),))
+
     # --- a spoilt way ---
 
     @classmethod
@@ -198,6 +257,10 @@ class Fault:
         for change in self.queries:
             query = change(query)
         return query
+
+    def processed(self, ask: Ask, process: Process) -> Answer:
+        """Return what comes of *ask*, which may be read otherwise than it was sent."""
+        return reduce(_inside, self.arounds, process)(ask)
 
     def spoilt(self, answer: Answer) -> Answer:
         """Return the *answer* as it is given."""
@@ -317,11 +380,33 @@ def _with_fields(json: object, fields: Mapping[str, object]) -> object:
     return json
 
 
-def _with_total(json: object, total: object) -> object:
+def _with_total(json: object, stated: Callable[[object], object]) -> object:
     page = _object(json)
     if "data" not in page:
         return json  # a refusal has no total, nor has a bare list
-    return {**page, "data": {**_object(page["data"]), "total": total}}
+    data = _object(page["data"])
+    return {**page, "data": {**data, "total": stated(data.get("total"))}}
+
+
+def _inside(process: Process, around: Around) -> Process:
+    return lambda ask: around(ask, process)
+
+
+def _losing(is_lost: Callable[[int], bool]) -> Around:
+    return lambda ask, process: process(evolve(ask, blacklist=Lossy(ask.blacklist, is_lost)))
+
+
+def _refusing(no: Answer, is_bad: Callable[[list[str]], bool]) -> Around:
+    return lambda ask, process: no if is_bad(_phones_in(ask.body)) else process(ask)
+
+
+def _phones_in(body: bytes) -> list[str]:
+    """Return the phones of a blacklist write, or none where it is no such thing, which is refused later."""
+    try:
+        phones = _object(json.loads(body)).get("phones")
+    except ValueError:
+        return []
+    return [each for each in cast("list[object]", phones) if isinstance(each, str)] if isinstance(phones, list) else []
 
 
 def _object(json: object) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ in one sample `created` runs two hours behind the local time in the campaign's n
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +19,11 @@ from viber_async.sandbox._clock import WIRE_FORMAT
 from viber_async.sandbox._life import is_unlabelled, progress_at, statistic_at, status_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from viber_async.sandbox._account import SandboxCampaign, SandboxEntry, SandboxSender
+    from viber_async.sandbox._account import SandboxCampaign, SandboxSender
+    from viber_async.sandbox._blacklist import Batch
+    from viber_async.sandbox._blacklist import Row as BlacklistRow
 
 Row = dict[str, object]
 PIECE: Final = 500
@@ -87,15 +90,19 @@ def sender(known: SandboxSender) -> Row:
     return asdict(known)
 
 
-def blacklisted(entry: SandboxEntry) -> Row:
-    """Return a row of the blacklist; its phone is an int, where a string went in (A)."""
-    return {
-        "id": entry.id,
-        "user_id": USER_ID,
-        "phone": entry.phone,
-        "description": entry.description,
-        "add_date": _date(entry.added_at, UTC),
-    }
+def blacklist(rows: Iterable[BlacklistRow], total: int) -> bytes:
+    """Return a page of the blacklist; a phone is an int in it, where a string went in (A)."""
+    written = b",".join([_BLACKLISTED % (number, phone, _rest(batch)) for number, phone, batch in rows])
+    return b'{"data":{"list":[%b],"total":%d}}' % (written, total)
+
+
+_BLACKLISTED: Final = b'{"id":%%d,"user_id":%d,"phone":%%d,%%b' % USER_ID
+
+
+@lru_cache
+def _rest(batch: Batch) -> bytes:
+    """Return the end of a row: rows that came together share it, and a page has a thousand."""
+    return json_bytes({"description": batch.description, "add_date": _date(batch.added_at, UTC)})[1:]
 
 
 def _content(campaign: SandboxCampaign) -> Row:
