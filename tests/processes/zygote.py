@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -64,6 +65,15 @@ async def work(job: dict[str, Any]) -> None:
                 tell({"key": key, "error": type(error).__name__, "says": str(error)})
 
 
+async def work_until_told(job: dict[str, Any]) -> None:
+    """Work, until a signal says to leave everything as it is: by returning, or by an exit out of the loop's midst."""
+    loop, leave = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR1, leave.set)
+    loop.add_signal_handler(signal.SIGUSR2, sys.exit, 3)
+    ways = {loop.create_task(work(job)), loop.create_task(leave.wait())}
+    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+
+
 def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
@@ -71,7 +81,7 @@ def main() -> None:
         if pid == 0:
             status = 1
             try:
-                asyncio.run(work(job))
+                asyncio.run(work_until_told(job) if job.get("told") else work(job))
                 status = 0
             finally:
                 os._exit(status)

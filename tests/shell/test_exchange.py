@@ -269,6 +269,7 @@ async def test_a_timeout_error_of_somebody_else_is_not_taken_for_our_deadline() 
     assert isinstance(caught.value.__cause__, TimeoutError)
 
 
+@pytest.mark.fault("C01")
 @in_virtual_time
 async def test_a_caller_cancelled_before_sending_sends_nothing() -> None:
     """Waiting for its turn, a cancelled call goes away and leaves its turn to others."""
@@ -287,6 +288,7 @@ async def test_a_caller_cancelled_before_sending_sends_nothing() -> None:
     assert session.statistics().rate.waiting["interactive"] == 0
 
 
+@pytest.mark.fault("C01")
 @in_virtual_time
 async def test_a_caller_cancelled_on_the_wire_leaves_the_exchange_whole() -> None:
     """Its request is answered and read to its end by nobody; nothing is cut, and nothing new is begun."""
@@ -309,6 +311,7 @@ async def test_a_caller_cancelled_on_the_wire_leaves_the_exchange_whole() -> Non
     assert (finished, len(provider.requests)) == ([True], 1)
 
 
+@pytest.mark.fault("C01")
 @in_virtual_time
 async def test_an_abandoned_call_is_not_replayed_with_a_new_token() -> None:
     """Nobody waits for it any more."""
@@ -598,9 +601,10 @@ CREATED = ok(
 )
 
 
+@pytest.mark.fault("C14")
 @in_virtual_time
 async def test_a_middleware_that_fails_after_sending_leaves_the_outcome_unknown() -> None:
-    """What it raised is the cause; the campaign may exist (C14)."""
+    """What it raised is the cause; the campaign may exist."""
 
     async def clumsy(attempt: Attempt, call_next: CallNext) -> Answer:
         await call_next(attempt)
@@ -612,6 +616,36 @@ async def test_a_middleware_that_fails_after_sending_leaves_the_outcome_unknown(
             await session.campaigns.create(**CREATE)
 
     assert caught.value.handle is not None
+
+
+@pytest.mark.fault("C14")
+@in_virtual_time
+async def test_a_middleware_that_never_comes_back_is_ended_by_the_deadline() -> None:
+    """Before it has sent: not sent. After: answered, but a create whose answer it keeps is of unknown outcome."""
+
+    async def before(attempt: Attempt, call_next: CallNext) -> Answer:
+        await never()
+        return await call_next(attempt)
+
+    async def after(attempt: Attempt, call_next: CallNext) -> Answer:
+        await call_next(attempt)
+        await never()
+        raise AssertionError
+
+    found = []
+    for stuck in (before, after):
+        session, provider = session_over(CREATED, middleware=[stuck], deadline=5.0)
+        async with session:
+            with pytest.raises(DeadlineExceededError) as read:
+                await session.senders.list()
+            with pytest.raises((DeadlineExceededError, OutcomeUnknownError)) as create:
+                await session.campaigns.create(**CREATE)
+        found.append((read.value.delivery, type(create.value), create.value.delivery, len(provider.requests)))
+
+    assert found == [
+        (Delivery.NOT_SENT, DeadlineExceededError, Delivery.NOT_SENT, 0),
+        (Delivery.ANSWERED, OutcomeUnknownError, Delivery.ANSWERED, 2),
+    ]
 
 
 @in_virtual_time

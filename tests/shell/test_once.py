@@ -596,6 +596,7 @@ async def test_a_search_that_is_overtaken_begins_anew(event):
 # Cancelling and closing
 
 
+@pytest.mark.fault("C01")
 @on_a_scene
 async def test_cancelling_after_the_sending_says_so_and_the_row_gets_the_truth():
     """The cancellation carries the handle; what is under way is heard to its end and written down."""
@@ -745,6 +746,7 @@ async def test_a_deadline_that_ends_it_on_the_wire_leaves_it_unknown():
     assert scene.ledger.row.lease == 3600
 
 
+@pytest.mark.fault("C01")
 @on_a_scene
 async def test_create_that_is_cancelled_after_sending_carries_its_handle():
     """`create` has no ledger: whoever cancels it has to remember."""
@@ -759,6 +761,7 @@ async def test_create_that_is_cancelled_after_sending_carries_its_handle():
     assert isinstance(cancelled.__cause__.handle, CreateHandle)
 
 
+@pytest.mark.fault("C01")
 @on_a_scene
 async def test_create_that_is_cancelled_while_it_connects_may_still_leave():
     """The request is in the hands of the network, which is left alone: nobody may say that it was not sent."""
@@ -786,6 +789,7 @@ async def test_create_that_is_cancelled_while_it_connects_may_still_leave():
     assert isinstance(caught.value.__cause__, OutcomeUnknownError)
 
 
+@pytest.mark.fault("C01")
 @on_a_scene
 async def test_create_that_is_cancelled_before_sending_is_just_cancelled():
     """It waits for its turn."""

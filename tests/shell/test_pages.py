@@ -319,6 +319,7 @@ async def test_a_row_without_an_id_moves_nothing():
     assert server.asked[1] == server.asked[2]
 
 
+@pytest.mark.fault("C06")
 @pytest.mark.parametrize("read", ["row", "page", "collect", "first"])
 async def test_two_readers_at_once_are_told_so(read):
     """The second is refused; the first is not disturbed."""
@@ -360,6 +361,7 @@ async def test_a_token_taken_during_a_collect_counts_none_of_its_rows():
 # Closed
 
 
+@pytest.mark.fault("C06")
 @pytest.mark.parametrize("read", ["row", "page", "collect", "first"])
 async def test_closed_pages_refuse_to_be_read(read):
     """With a sentence, not with an end that looks like the list's."""

@@ -161,6 +161,7 @@ async def test_a_pair_will_do_for_credentials() -> None:
     assert provider.tokens == 1
 
 
+@pytest.mark.fault("C07")
 @in_virtual_time
 async def test_a_closed_session_says_what_to_do() -> None:
     """After aclose, twice if you like, every call is refused by name."""
@@ -175,6 +176,7 @@ async def test_a_closed_session_says_what_to_do() -> None:
     assert "closed" in repr(session)
 
 
+@pytest.mark.fault("C07")
 @in_virtual_time
 async def test_a_session_that_was_never_used_can_be_closed() -> None:
     """It closes the transport that it was given, once."""
@@ -196,6 +198,7 @@ async def test_a_session_without_a_transport_that_was_never_used_can_be_closed()
         await session.senders.list()
 
 
+@pytest.mark.fault("C07")
 @in_virtual_time
 async def test_a_session_is_entered_once() -> None:
     """A second 'async with' would close it under the first one's feet."""
@@ -228,9 +231,10 @@ async def test_a_cancelled_close_goes_on_closing() -> None:
     assert provider.closed == 1
 
 
+@pytest.mark.fault("C09")
 @in_virtual_time
 async def test_a_session_may_be_opened_and_closed_in_different_tasks() -> None:
-    """As test fixtures and web frameworks do (C09)."""
+    """As test fixtures and web frameworks do."""
     session, provider = session_over(SENDERS)
     await asyncio.create_task(session.__aenter__())
     await asyncio.create_task(session.senders.list())  # type: ignore[arg-type]
@@ -239,8 +243,9 @@ async def test_a_session_may_be_opened_and_closed_in_different_tasks() -> None:
     assert provider.closed == 1
 
 
+@pytest.mark.fault("C08")
 def test_a_session_of_another_loop_is_refused_at_once() -> None:
-    """No hang, but a name and what to do (C08)."""
+    """No hang, but a name and what to do."""
     session, _ = session_over(SENDERS)
 
     async def use() -> None:
@@ -256,6 +261,7 @@ def test_a_session_of_another_loop_is_refused_at_once() -> None:
         first.run(session.aclose())
 
 
+@pytest.mark.fault("C08")
 def test_a_session_of_another_thread_is_refused_at_once() -> None:
     """Every thread has its own loop."""
     session, _ = session_over(SENDERS)
@@ -279,8 +285,9 @@ def test_a_session_of_another_thread_is_refused_at_once() -> None:
     assert len(caught) == 1
 
 
+@pytest.mark.fault("M02")
 def test_a_session_of_a_parent_process_is_refused_in_the_child() -> None:
-    """The child gets the named error and a close that touches nothing; the parent goes on (M02)."""
+    """The child gets the named error and a close that touches nothing; the parent goes on."""
 
     async def main() -> tuple[int, int]:
         session, provider = session_over(SENDERS)
@@ -297,6 +304,7 @@ def test_a_session_of_a_parent_process_is_refused_in_the_child() -> None:
     assert asyncio.run(main()) == (0, 1)
 
 
+@pytest.mark.fault("M02")
 @in_virtual_time
 async def test_a_session_tells_a_fork_by_the_number_of_its_process() -> None:
     """As above, seen from inside one process."""
@@ -322,8 +330,9 @@ async def _in_the_child(session: ViberSession, provider: Provider) -> int:
     return 1
 
 
+@pytest.mark.fault("C11")
 def test_a_session_that_is_never_closed_warns_once() -> None:
-    """One ResourceWarning that says what to do (C11)."""
+    """One ResourceWarning that says what to do."""
 
     async def main() -> None:
         session, _ = session_over(SENDERS)

@@ -266,6 +266,7 @@ async def test_a_body_that_is_not_rows_gets_the_name_of_what_it_is(body: Any, er
     assert caught.value.path == "/viber/task/44/recipients"
 
 
+@pytest.mark.fault("C06")
 @in_virtual_time
 async def test_a_stream_left_early_is_closed() -> None:
     """With aclose, twice, or async with; the connection is free, and there are no more rows."""
@@ -292,9 +293,10 @@ async def test_a_stream_that_was_never_read_opens_nothing() -> None:
     assert provider.requests == []
 
 
+@pytest.mark.fault("C06")
 @in_virtual_time
 async def test_a_stream_that_is_dropped_is_closed_when_it_is_collected() -> None:
-    """A loop that is broken out of leaves no reading behind (C06)."""
+    """A loop that is broken out of leaves no reading behind."""
     endless = Pieces(HEAD, *[row(FIRST) + b","] * 1000)
     session, _ = streaming(endless)
     async with session:
@@ -344,9 +346,10 @@ async def test_cancelling_the_reader_loses_no_row() -> None:
         assert [r.phone async for r in stream] == [str(FIRST)]
 
 
+@pytest.mark.fault("C06")
 @in_virtual_time
 async def test_two_readers_at_once_are_told_so() -> None:
-    """A row would go to one of them by chance (C06)."""
+    """A row would go to one of them by chance."""
     session, _ = streaming([HEAD, lambda: asyncio.sleep(5), row(FIRST), b"]}"])
     async with session:
         stream = session.campaigns.iter_recipients(44)

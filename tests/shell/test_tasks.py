@@ -80,6 +80,7 @@ async def test_closing_an_owner_waits_until_every_task_has_ended() -> None:
     assert cleaned == [True]
 
 
+@pytest.mark.fault("C04")
 @in_virtual_time
 async def test_nobody_has_to_ask_for_the_failure_of_an_abandoned_task() -> None:
     """A task that fails after its waiter is gone does not reach the loop's exception handler."""

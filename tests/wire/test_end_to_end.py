@@ -223,6 +223,7 @@ async def test_a_hundred_thousand_recipients_are_streamed_and_too_many_at_once()
         assert count == 100_000
 
 
+@pytest.mark.fault("C06")
 async def test_a_stream_left_early_frees_its_connection(sandbox: Sandbox) -> None:
     """With one connection to have, the next call gets it."""
     sandbox_list = SandboxMailingList(9, phones=range(380930000000, 380930050000))
