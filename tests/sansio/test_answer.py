@@ -105,6 +105,7 @@ CODES = [
 ]
 
 
+@pytest.mark.fault("R05")
 @pytest.mark.parametrize("code", [401, 2020202020])
 @pytest.mark.parametrize(
     ("status", "kind"),
@@ -558,6 +559,19 @@ def test_a_success_that_cannot_be_read_is_an_error(status, body, why):
     assert (error.status, error.__cause__, error.__suppress_context__) == (status, None, True)
 
 
+def test_what_is_wrong_is_quoted_but_never_for_a_token_call():
+    """There it may be a secret."""
+    twice = answer(200, b'{"result": false, "result": true}')
+
+    assert str(error_of(twice)).endswith("cannot be read: the key 'result' stands twice in one object")
+    assert str(error_of(twice, TOKEN_CALL)).endswith("cannot be read: the key … stands twice in one object")
+
+
+def test_the_reader_of_the_call_gets_the_converter_and_what_was_parsed():
+    """The rest is its own."""
+    assert read(answer(200, [1]), call(read=lambda *given: given)) == (CONVERTER, [1])
+
+
 def test_an_answer_of_the_wrong_shape_says_where():
     """The path in it, as the reader of the call gives it."""
 
@@ -709,6 +723,11 @@ def test_a_retry_after_date_is_measured_from_the_answers_own_date(date, seconds)
 def test_the_error_carries_what_was_asked(given):
     """Whatever says so: 429, 503 or the code."""
     assert error_of(given).retry_after == 2.0
+
+
+def test_a_date_in_an_answer_without_one_is_measured_from_our_own_clock():
+    """Nothing better is known."""
+    assert error_of(answer(429, retry_after=LATER)).retry_after == 30.0
 
 
 @pytest.mark.fault("P18")

@@ -75,6 +75,7 @@ def test_a_credential_may_be_any_visible_ascii(value):
     assert (ClientCredentials(value, value).client_secret, ApiKey(value).key) == (value, value)
 
 
+@pytest.mark.fault("S05", "I21")
 @pytest.mark.parametrize("value", UNFIT_VALUES)
 @pytest.mark.parametrize(
     ("make", "what"),

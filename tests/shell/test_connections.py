@@ -216,6 +216,7 @@ async def test_a_pool_that_cannot_be_closed_is_told_and_harms_nobody(caplog: pyt
     ]
 
 
+@pytest.mark.fault("S10")
 def test_the_certificate_check_cannot_be_off() -> None:
     """One context for the process, which verifies names and chains and writes no keys."""
     context = tls_context()

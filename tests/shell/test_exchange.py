@@ -91,6 +91,7 @@ async def test_a_used_up_quota_is_never_repeated(code: int) -> None:
     assert len(provider.requests) == 1
 
 
+@pytest.mark.fault("R01")
 @in_virtual_time
 async def test_a_throttled_call_waits_as_long_as_it_was_told() -> None:
     """Retry-After is a floor, and everybody who shares the limit waits for it (R01)."""
@@ -347,6 +348,7 @@ async def test_closing_the_session_ends_what_is_under_way_and_says_what_was_sent
     assert [e.delivery for e in errors if isinstance(e, ViberError)] == [Delivery.UNKNOWN, Delivery.NOT_SENT]
 
 
+@pytest.mark.fault("P03")
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate", "x"])
 @in_virtual_time
 async def test_a_compressed_answer_is_refused_unread(encoding: str) -> None:
@@ -370,6 +372,7 @@ async def test_a_compressed_answer_is_refused_unread(encoding: str) -> None:
     assert provider.requests[0].headers["accept-encoding"] == "identity"
 
 
+@pytest.mark.fault("P04")
 @in_virtual_time
 async def test_a_body_beyond_its_cap_is_not_read_to_its_end() -> None:
     """The connection is closed, the error keeps the beginning (P04)."""
@@ -411,6 +414,7 @@ async def test_a_cut_body_is_an_unknown_delivery() -> None:
     assert caught.value.delivery is Delivery.UNKNOWN
 
 
+@pytest.mark.fault("S02")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -432,6 +436,7 @@ async def test_an_answer_that_says_no_is_an_error_and_final(answer: httpx.Respon
     assert (caught.value.delivery, len(provider.requests)) == (Delivery.ANSWERED, 1)
 
 
+@pytest.mark.fault("S07")
 @in_virtual_time
 async def test_cookies_are_neither_kept_nor_sent() -> None:
     """The provider's session is not ours (S07)."""
@@ -675,6 +680,7 @@ async def test_a_middleware_cannot_send_an_attempt_twice() -> None:
     assert len(provider.requests) == 1
 
 
+@pytest.mark.fault("S05")
 @pytest.mark.parametrize(
     "headers", [{"x": "a\r\nb"}, {"x y": "1"}, {"x": "ü"}, {"": "1"}, {"x": "y" * 5000}], ids=range(5)
 )
@@ -813,6 +819,7 @@ class BrokenLimiter:
             raise OSError("away")
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.parametrize("where", ["sent", "end"])
 @in_virtual_time
 async def test_a_limiter_that_fails_to_note_a_turn_does_not_cost_the_answer(

@@ -310,6 +310,7 @@ async def test_an_unknown_authority_is_refused_and_not_retried(impostor: str) ->
     assert caught.value.permanent
 
 
+@pytest.mark.fault("S10")
 async def test_a_private_authority_comes_with_a_transport_of_ones_own() -> None:
     """The one way to trust somebody else: an httpx transport with a context that says so (S10)."""
     authority = trustme.CA()
