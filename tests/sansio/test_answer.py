@@ -75,6 +75,7 @@ STATUSES = [
 ]
 
 
+@pytest.mark.fault("P02")
 @pytest.mark.parametrize(("status", "kind"), STATUSES)
 @pytest.mark.parametrize(
     "body", [b"", b"<html>sorry</html>", b'{"message": "sorry"}', b"[]", b"null", b"{", b"\xff"], ids=repr
@@ -288,6 +289,7 @@ def test_a_refusal_field_by_field_is_kept_safe_and_bounded(fields, kept):
     assert error_of(answer(422, {"errors": fields})).errors == kept
 
 
+@pytest.mark.fault("P14")
 @pytest.mark.parametrize("depth", [300, 500, 700, 800, 900, 950, 980])
 def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
     """Neither RecursionError nor a sentence of a thousand brackets."""

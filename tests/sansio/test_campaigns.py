@@ -784,6 +784,7 @@ def test_from_dict_leaves_what_it_reads_alone():
 # Answers
 
 
+@pytest.mark.fault("P07")
 def test_the_accepted_campaign_of_the_page_is_read():
     """Flat where the request is nested, "1000" where an int went out, 0 for an SMS that is off (A)."""
     call = create_campaign(draft(), now=NOW, time_zone=None)
@@ -838,6 +839,7 @@ def test_without_a_clear_yes_and_an_id_a_campaign_is_not_created(answer, where):
     assert caught.value.where == where
 
 
+@pytest.mark.fault("P07")
 @pytest.mark.parametrize(("data", "book"), [({"address_book_id": 0}, None), ({"address_book": 7}, 7), ({}, None)])
 def test_a_mailing_list_of_nought_is_none(data, book):
     """None as null and as 0, under two names (A)."""

@@ -216,6 +216,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.fault("P06", "P09")
 @pytest.mark.parametrize(("data", "where", "why"), PATHS)
 def test_a_wrong_leaf_is_named_by_its_path(data, where, why):
     """By the key that the answer used, from the top."""
@@ -247,6 +248,7 @@ def test_paths_are_joined_as_they_are_written(path, where, whole):
     assert joined(path, where) == whole
 
 
+@pytest.mark.fault("P07")
 @pytest.mark.parametrize(
     ("data", "name", "rest"),
     [

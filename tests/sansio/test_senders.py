@@ -70,6 +70,7 @@ def test_the_single_sender_of_the_page_is_read():
     assert (found.id, found.name, found.status) == (1, "infoservice", "verified")
 
 
+@pytest.mark.fault("P08")
 @pytest.mark.parametrize("status", ["verified", "pending", "blocked", None])
 def test_a_status_may_be_any_word(status):
     """Known words are members, new ones become members."""
@@ -79,6 +80,7 @@ def test_a_status_may_be_any_word(status):
     assert status is None or isinstance(found, SenderStatus)
 
 
+@pytest.mark.fault("P07")
 @pytest.mark.parametrize(
     ("data", "country"),
     [

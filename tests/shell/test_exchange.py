@@ -398,6 +398,7 @@ async def test_a_body_beyond_its_cap_is_not_read_to_its_end() -> None:
     assert caught.value.body.startswith("yyy")
 
 
+@pytest.mark.fault("N11")
 @in_virtual_time
 async def test_a_cut_body_is_an_unknown_delivery() -> None:
     """The head said yes, the rest never came (N11)."""
@@ -548,6 +549,7 @@ async def test_a_timeout_of_the_network_is_named_as_one() -> None:
             await session.senders.list()
 
 
+@pytest.mark.fault("N02")
 @in_virtual_time
 async def test_a_connection_that_cannot_be_had_was_not_sent() -> None:
     """After its repetitions, the error still says so (N02)."""

@@ -89,6 +89,7 @@ async def test_a_transport_that_never_comes_to_a_safe_moment_is_not_waited_for()
     assert asyncio.get_running_loop().time() - began == pytest.approx(FORCED)
 
 
+@pytest.mark.fault("N21")
 @pytest.mark.parametrize(
     ("event", "method", "leaves"),
     [

@@ -214,6 +214,7 @@ async def test_an_envelope_with_200_is_judged_and_repeated_like_any_answer() -> 
     assert session.statistics().throttled == 1
 
 
+@pytest.mark.fault("P04")
 @in_virtual_time
 async def test_a_large_body_without_rows_is_given_up_early() -> None:
     """What is no envelope and has no rows is not collected for ever (P04)."""
@@ -223,6 +224,7 @@ async def test_a_large_body_without_rows_is_given_up_early() -> None:
             [r async for r in session.campaigns.iter_recipients(44)]
 
 
+@pytest.mark.fault("N12")
 @in_virtual_time
 async def test_a_cut_in_the_middle_is_told_after_the_rows_before_it() -> None:
     """It cannot be repeated from there: rows were handed out (N12)."""
@@ -239,6 +241,7 @@ async def test_a_cut_in_the_middle_is_told_after_the_rows_before_it() -> None:
     assert caught.value.delivery is Delivery.UNKNOWN
 
 
+@pytest.mark.fault("N13", "P02", "P18")
 @pytest.mark.parametrize(
     ("body", "error"),
     [

@@ -168,6 +168,7 @@ def test_delivery_follows_from_what_the_trace_told(flight: Flight, delivery: Del
     assert flight.delivery is delivery
 
 
+@pytest.mark.fault("N21")
 @in_virtual_time
 async def test_opening_a_tunnel_does_not_count_as_leaving() -> None:
     """A proxy's CONNECT is traced like the request itself (N21)."""
@@ -268,6 +269,7 @@ def test_a_foreign_error_gets_the_name_of_what_happened(
     assert isinstance(foreign, NEVER_SENT) is (delivery is Delivery.NOT_SENT)
 
 
+@pytest.mark.fault("N04")
 def test_a_certificate_that_does_not_fit_is_final_and_named() -> None:
     """Trying again cannot help, and switching the check off is never suggested (N04)."""
     refused = ssl.SSLCertVerificationError(1, "nope")

@@ -124,6 +124,7 @@ async def test_a_walk_over_rows_that_come_and_go_misses_none_that_stay(session: 
     assert not pages.report.complete
 
 
+@pytest.mark.fault("N06", "N09", "N10", "N11")
 @pytest.mark.parametrize(
     ("fault", "processed"),
     [
@@ -140,7 +141,7 @@ async def test_a_walk_over_rows_that_come_and_go_misses_none_that_stay(session: 
 async def test_a_create_that_is_cut_is_unknown_and_sent_once(
     session: ViberSession, sandbox: Sandbox, fault: Fault, processed: bool
 ) -> None:
-    """Whether it happened cannot be seen from here, so neither is claimed (N06 to N13)."""
+    """Whether it happened cannot be seen from here, so neither is claimed."""
     await session.senders.list()
     sandbox.faults.add(fault, on="campaigns.create", times=None)
     with pytest.raises(OutcomeUnknownError):
@@ -260,6 +261,7 @@ async def test_closing_leaves_no_descriptor_behind(sandbox: Sandbox) -> None:
                 break
 
 
+@pytest.mark.fault("N02")
 async def test_a_refused_connection_was_not_sent(unused_tcp_port: int) -> None:
     """Nobody listens: create included, nothing left this machine (N02)."""
     async with ViberSession(("id", "secret"), base_url=f"http://127.0.0.1:{unused_tcp_port}", retries=1) as session:
@@ -269,6 +271,7 @@ async def test_a_refused_connection_was_not_sent(unused_tcp_port: int) -> None:
     assert caught.value.delivery is Delivery.NOT_SENT
 
 
+@pytest.mark.fault("N20")
 async def test_a_server_that_dies_between_calls_is_met_with_a_new_connection(session: ViberSession) -> None:
     """A kept connection that was closed is noticed before it is used (N20)."""
     async with Sandbox(rate_limit=None) as sandbox:
@@ -300,6 +303,7 @@ async def impostor() -> AsyncIterator[str]:
     assert received == []
 
 
+@pytest.mark.fault("N04")
 async def test_an_unknown_authority_is_refused_and_not_retried(impostor: str) -> None:
     """Not a byte of ours reaches it, and the text says what to check (N04)."""
     async with ViberSession(("id", "secret"), base_url=impostor) as session:
@@ -331,6 +335,7 @@ async def test_a_private_authority_comes_with_a_transport_of_ones_own() -> None:
         assert await session.senders.list() == ()
 
 
+@pytest.mark.fault("N17")
 async def test_an_unreadable_peer_gets_the_name_of_what_it_is() -> None:
     """An SSH banner is not HTTP (N17)."""
 
