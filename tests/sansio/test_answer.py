@@ -611,6 +611,18 @@ def test_an_answer_beyond_the_cap_says_how_large_it_may_be():
     assert (error.status, error.body, error.headers) == (200, "x" * 2000, {"content-type": "text/html"})
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, errors.AuthenticationError), (201, errors.AuthenticationError), (502, errors.ResponseTooLargeError)],
+)
+def test_a_token_beyond_the_cap_is_no_token(status: int, kind: type[errors.ApiError]):
+    """A megabyte of it is refused like any other that no header can carry; a page of a gateway's is what it is."""
+    error = too_large(call(kind=Kind.TOKEN, max_bytes=65536), answer(status, b"x" * 2000))
+
+    assert type(error) is kind
+    assert error.body == ""
+
+
 def seconds_until(moment: datetime) -> float:
     return (moment - NOW).total_seconds()
 

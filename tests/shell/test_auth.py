@@ -8,17 +8,19 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.shell.clock import in_virtual_time
 from tests.shell.ledger import Account, MemoryLedger
-from tests.shell.provider import no
+from tests.shell.provider import no, ok
 from tests.shell.sessions import CREDENTIALS, session_over
 from viber_async import (
     AuthenticationError,
     CampaignDraft,
     Delivery,
     MemoryTokenStore,
+    RateLimit,
     ServerError,
     StoredToken,
     TransportError,
@@ -665,3 +667,60 @@ async def test_a_campaign_that_cannot_have_such_a_token_is_not_sent(
         await creating(session)
 
     assert account.posts == 1
+
+
+# A whole session, at the end of its token.
+
+SENDERS = ok([])
+
+
+@pytest.mark.fault("A04")
+@in_virtual_time
+async def test_a_thousand_calls_at_the_end_of_a_token_cause_one_token_call() -> None:
+    """Whether it is over, or was never there."""
+    session, provider = session_over(
+        SENDERS, credentials=CREDENTIALS, rate_limit=RateLimit(1_000_000), max_connections=1000
+    )
+    async with session:
+        for calls in (1, 2):
+            await asyncio.gather(*(session.senders.list() for _ in range(1000)))
+
+            assert provider.tokens == calls
+            await asyncio.sleep(3600 - 60)
+
+
+@pytest.mark.fault("A02")
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (no(500), 3),
+        (no(502), 3),
+        (ok("<html>"), 1),
+        (httpx.ReadTimeout("late"), 3),
+        (httpx.ConnectError("refused"), 3),
+        (no(401, {"error": "invalid_client"}), 1),
+    ],
+    ids=repr,
+)
+@in_virtual_time
+async def test_calls_go_on_with_the_old_token_while_no_new_one_can_be_had(failure: Any, tries: int) -> None:
+    """Asked for in the background, a bounded number of times, and not again within half a minute."""
+    asked: list[float] = []
+
+    def fail(_: httpx.Request) -> Any:
+        asked.append(asyncio.get_running_loop().time())
+        return failure
+
+    session, provider = session_over(SENDERS, credentials=CREDENTIALS)
+    async with session:
+        await session.senders.list()
+        await asyncio.sleep(3600 - 240)
+        provider.token = fail
+        for _ in range(45):
+            await session.senders.list()
+            await asyncio.sleep(1)
+
+    assert {request.headers["authorization"] for request in provider.requests} == {"Bearer token-1"}
+    assert len(provider.requests) == 46
+    assert len(asked) == 2 * tries
+    assert asked[tries] - asked[tries - 1] >= 30

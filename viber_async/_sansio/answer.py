@@ -268,9 +268,13 @@ def unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiErro
     )
 
 
-def too_large(call: Call[T], answer: Answer) -> errors.ResponseTooLargeError:
-    """Give the error for a body that went beyond the call's cap; *answer* holds its beginning."""
-    return errors.ResponseTooLargeError(
+def too_large(call: Call[T], answer: Answer) -> errors.ApiError:
+    """Give the error for a body that went beyond the call's cap; *answer* holds its beginning.
+
+    A token of that size is refused like any other that no header can carry.
+    """
+    no_token = call.kind is Kind.TOKEN and 200 <= answer.status < 300
+    return (errors.AuthenticationError if no_token else errors.ResponseTooLargeError)(
         f"{call.method} {call.path} was answered {answer.status} with more than {call.max_bytes} bytes; "
         "it was not read to its end",
         **_evidence(call, answer),
