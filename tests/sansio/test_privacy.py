@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
-from viber_async._sansio.privacy import mask_phone, mask_phones, refused, safe_text, shown
+from viber_async._sansio.privacy import mask_phone, mask_phones, refused, safe_text, shown, without
 from viber_async.errors import ValidationError
 
 FULL_WIDTH = {ord("0") + i: 0xFF10 + i for i in range(10)}
@@ -178,3 +179,33 @@ def test_a_refusal_names_field_value_and_rule():
     assert isinstance(error, ValidationError)
     assert error.field == "recipients[3]"
     assert re.fullmatch(r"recipients\[3\]: only digits; got '3809•••••111x'", str(error))
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown_as"),
+    [
+        ("token-1-and-more", "it was token-1-and-more.", "it was •••"),
+        ("token-1-and-more", "it was token-1-and", "it was •••"),
+        ("token-1-and-more", "it was token-", "it was token-"),
+        ("token-1-and-more", r"it was \t\\o\k\en-1-\\and", "it was •••"),
+        ("token-1-and-more", r"\\\token-1-x y token-1-z", "••• y •••"),
+        (r"a\b\\c-12345", r"it was a\b\\c-12345", "it was •••"),
+        (r"a\b\\c-12345", r"it was a\\b\\\\c-12345", "it was •••"),
+        (r"a\b\\c-12345", r"it was ab\c-12345", r"it was ab\c-12345"),
+        (r"\\\\\\\\", r"it was \\\\\\\\", "it was •••"),
+        ("", "token-1", "token-1"),
+    ],
+)
+def test_a_secret_is_hidden_whole_cut_short_or_escaped(secret, text, shown_as):
+    """From where its first eight characters stand, with whatever backslashes between them, to the next space."""
+    assert without(secret, text) == shown_as
+
+
+@pytest.mark.fault("S14")
+@pytest.mark.parametrize("text", ["\\" * 2**20, "t\\" * 2**19, "token-" * 2**17, "token-1" * 2**17, "\\t" * 2**19])
+def test_hiding_a_secret_takes_no_longer_than_the_text_is_long(text):
+    """A server that answers a megabyte of backslashes must not cost us minutes."""
+    began = time.process_time()
+    without("token-1-and-more", text)
+
+    assert time.process_time() - began < 1

@@ -21,6 +21,7 @@ _DATE_OR_PHONE: Final = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)|\d(?:{_BETWEEN
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
 )
+_RUN_OR_CHARACTER: Final = re.compile(r"\\+|[^\\]")
 RECOGNISABLE: Final = 8
 """Characters by which the beginning of a token is known again."""
 
@@ -47,8 +48,12 @@ def without(secret: str, text: str) -> str:
     """Give *text* with whatever begins like *secret* hidden to the next space: whole, cut short, or escaped."""
     if not secret:
         return text
-    beginning = "".join(rf"\\*{re.escape(character)}" for character in secret[:RECOGNISABLE])
-    return re.sub(rf"{beginning}\S*", "•••", text)
+    # Runs of backslashes are taken whole and never given back: a text of nothing else would cost its length squared.
+    beginning = "".join(
+        rf"\\{{{len(part)},}}+" if part[0] == "\\" else rf"\\*+{re.escape(part)}"
+        for part in _RUN_OR_CHARACTER.findall(secret[:RECOGNISABLE])
+    )
+    return re.sub(rf"(?<!\\){beginning}\S*", "•••", text)
 
 
 def safe_text(text: str, limit: int = 500) -> str:
