@@ -18,6 +18,7 @@ from attrs import define
 
 from viber_async._flight import FLIGHT
 from viber_async._tasks import TaskOwner
+from viber_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("viber_async")
 
+PARSER: Final = (0, 16)
+"""The oldest h11 that may read answers: earlier ones see two where a sloppy chunk ends (CVE-2025-43859). httpx takes
+any httpcore 1.x, and httpcore brings this one only from 1.0.9 on."""
 KEEPALIVE: Final = 60.0
 """Seconds that an idle connection is kept: a new TLS handshake costs more than a socket at rest."""
 
@@ -198,13 +202,29 @@ def tls_context() -> ssl.SSLContext:
 
 
 def open_transport(*, max_connections: int, proxy: str | None) -> Connections:
-    """Give the session's own connections over httpx's transport: as many again as asked for, for streams."""
+    """Give the session's own connections over httpx's transport: as many again as asked for, for streams.
+
+    Raises: ConfigurationError where an HTTP parser is installed that answers can be smuggled through.
+    """
+    _check_parser()
     places = 2 * max_connections
     return Connections(
         partial(_httpx_transport, places, kept=max_connections, proxy=proxy),
         partial(_httpx_transport, 1, kept=0, proxy=proxy),
         places=places,
     )
+
+
+def _check_parser() -> None:
+    import h11  # noqa: PLC0415 - httpcore brings it, and imports it when first needed
+
+    installed = str(vars(h11)["__version__"])  # public, and not among its typed exports
+    if tuple(map(int, installed.split(".")[:2])) < PARSER:
+        wanted = ".".join(map(str, PARSER))
+        raise ConfigurationError(
+            f"h11 {installed} is installed, through which a server or a proxy can smuggle answers; "
+            f"update it: pip install 'h11>={wanted}' 'httpcore>=1.0.9'"
+        )
 
 
 def _httpx_transport(places: int, *, kept: int, proxy: str | None) -> httpx.AsyncHTTPTransport:

@@ -60,6 +60,22 @@ logger: Final = logging.getLogger("viber_async")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,4000}[\x21-\x7e])?")
 
+FRAMING: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that say where a request ends and whom it is for: with two opinions of that, requests are smuggled."""
+
 OneAttempt = Callable[["Journey"], Awaitable[R]]
 """Sends once, and raises if the answer says no."""
 Last = Callable[["Journey", httpx.Request], Awaitable[Answer]]
@@ -350,6 +366,12 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValidationError(
                 "headers: a middleware added one that cannot be sent; names are ASCII words, values printable ASCII",
+                field="headers",
+            )
+        if name.lower() in FRAMING:
+            raise ValidationError(
+                f"headers: a middleware added {name.lower()}, which says where a request ends or whom it is for; "
+                "leave it out",
                 field="headers",
             )
     return {name.lower(): value for name, value in headers.items()}

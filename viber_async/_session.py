@@ -145,10 +145,11 @@ class ViberSession:
             deadline=checked.deadline(deadline),
             retries=checked.retries(retries),
         )
+        url = address.base_url(base_url)
         self._parts = _Parts(
             Settings(
                 credentials=checked.credentials(credentials),
-                base_url=address.base_url(base_url),
+                base_url=url,
                 options=self._options,
                 rate_limit=checked.instance("rate_limit", rate_limit, RateLimit),
                 rate_limiter=checked.rate_limiter(rate_limiter),
@@ -157,7 +158,7 @@ class ViberSession:
                 time_zone=checked.time_zone(time_zone),
                 max_connections=checked.connections(max_connections),
                 proxy=checked.proxy(proxy),
-                transport=checked.transport(transport),
+                transport=checked.transport(transport, url),
                 middleware=checked.middleware(middleware),
                 user_agent=checked.user_agent(user_agent),
             )

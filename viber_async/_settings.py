@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Iterable
 from datetime import tzinfo
 from importlib.util import find_spec
@@ -176,13 +177,24 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-def transport(value: T) -> T:
-    return _collaborator(
+def transport(value: T, base_url: str) -> T:
+    found = _collaborator(
         "transport",
         value,
         ("handle_async_request", "aclose"),
         "give an httpx transport such as httpx.AsyncHTTPTransport(), and in place of a client its transport",
     )
+    context = getattr(getattr(found, "_pool", None), "_ssl_context", None)  # of httpx's own; no other way to see it
+    if isinstance(context, ssl.SSLContext) and base_url.lower().startswith("https:") and not _verifies(context):
+        raise ConfigurationError(
+            "transport: it takes any certificate, so that tokens and phones could go to anybody. To trust an authority "
+            "of your own: httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=...))"
+        )
+    return found
+
+
+def _verifies(context: ssl.SSLContext) -> bool:
+    return context.verify_mode is not ssl.CERT_NONE and context.check_hostname
 
 
 def rate_limiter(value: T) -> T:

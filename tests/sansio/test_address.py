@@ -9,6 +9,7 @@ from viber_async._sansio.address import base_url, path
 from viber_async.errors import ConfigurationError, ValidationError
 
 
+@pytest.mark.fault("S01")
 @pytest.mark.parametrize(
     ("written", "kept"),
     [

@@ -225,8 +225,9 @@ def test_the_certificate_check_cannot_be_off() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
+@pytest.mark.fault("S06")
 def test_the_environment_decides_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Key logs, authorities and proxies of the environment are ignored (S06)."""
+    """Key logs, authorities and proxies of the environment are ignored."""
     for name in ("SSLKEYLOGFILE", "SSL_CERT_FILE", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"{tmp_path}/x")
     tls_context.cache_clear()

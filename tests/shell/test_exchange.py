@@ -688,7 +688,7 @@ async def test_a_middleware_cannot_send_an_attempt_twice() -> None:
 )
 @in_virtual_time
 async def test_a_header_that_cannot_be_sent_is_refused_without_being_shown(headers: dict[str, str]) -> None:
-    """Nothing has left yet (S05)."""
+    """Nothing has left yet."""
 
     async def adds(attempt: Attempt, call_next: CallNext) -> Answer:
         return await call_next(attrs.evolve(attempt, headers=headers))

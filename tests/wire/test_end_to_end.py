@@ -316,7 +316,7 @@ async def test_an_unknown_authority_is_refused_and_not_retried(impostor: str) ->
 
 @pytest.mark.fault("S10")
 async def test_a_private_authority_comes_with_a_transport_of_ones_own() -> None:
-    """The one way to trust somebody else: an httpx transport with a context that says so (S10)."""
+    """The one way to trust somebody else: an httpx transport with a context that says so."""
     authority = trustme.CA()
     server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
