@@ -286,15 +286,20 @@ class _Errand:
         why = "create_once was ended by closing the session"
         return self.under_way.may_have_left(why) or SessionClosedError(why)
 
-    async def _let_go(self, key: str) -> None:
-        """Let others take the key in hand at once, since nothing was sent; if that fails, they wait for the lease."""
+    async def _let_go(self, key: str) -> bool:
+        """Let others take the key in hand at once, since nothing was sent; if that fails, they wait for the lease.
+
+        False if they have taken it already, because our lease seemed to be over.
+        """
         try:
             row = await self._desk.ledger.get(self._desk.account, key)
-            if row is not None:
-                event = Event.RELEASE if row.state is State.PREPARED else Event.NOT_SENT
-                await self._desk.moved(row, event, by=self._me, lease=0.0)
+            event = Event.RELEASE if row is None or row.state is State.PREPARED else Event.NOT_SENT
+            free = row is not None and await self._desk.moved(row, event, by=self._me, lease=0.0) is not None
         except LedgerError:
             logger.warning("the ledger could not be told that a key is free again; its lease will end", exc_info=True)
+            free = True
+        self._held = None
+        return free
 
     async def _until_settled(self) -> CreatedCampaign:
         secret = await self._desk.ledger.secret(self._desk.account)
@@ -330,6 +335,8 @@ class _Errand:
         except DuplicateCampaignError:
             raise
         except ViberError as error:
+            if not await self._let_go(claimed.key):
+                return None  # it may have been sent by now: what is true is in the ledger
             raise _of_the_campaign(error) from error.__cause__
         if (campaign := found_by_marker(found)) is not None:
             self._refuse_other_content(campaign)
@@ -487,6 +494,7 @@ async def _to_its_end(write: Coroutine[None, None, T]) -> T:
     except asyncio.CancelledError:
         if not task.done():
             await asyncio.wait([task])
+        task.exception()  # whoever is cancelled is told nothing of it, and nobody else will ask
         raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import json
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -534,6 +535,29 @@ async def test_a_sender_whose_lease_seemed_over_still_says_what_it_knows():
 
 
 @on_a_scene
+@pytest.mark.fault("T01")
+async def test_who_gives_up_a_key_that_others_took_meanwhile_says_what_they_did():
+    """A clock made the lease seem over: "nothing was sent" would be about another sending than the one that was."""
+    scene = Scene()
+    answer, failed = scene.account.answer, asyncio.Event()
+
+    async def first_fails_late(request: httpx.Request) -> Any:
+        scene.account.provider.replies = [answer]
+        await failed.wait()
+        return httpx.Response(404, json={"message": "no"})
+
+    scene.account.provider.replies = [first_fails_late]
+    slow = asyncio.ensure_future(scene.once())
+    await asyncio.sleep(1)
+    scene.wall += 1000
+    other = await scene.once(session=scene.another())
+    failed.set()
+
+    assert (await slow).task_id == other.task_id
+    assert scene.account.posts == 1
+
+
+@on_a_scene
 async def test_what_others_settled_meanwhile_is_left_alone():
     """Found by its marker while its sender still waited for the answer."""
     scene = Scene()
@@ -676,6 +700,30 @@ async def test_cancelling_while_it_waits_for_its_turn_takes_it_back():
     if scene.account.posts == 1:
         assert caught.value.__cause__ is None
         assert scene.ledger.history[-2:] == [State.SENDING, State.PREPARED]
+
+
+@on_a_scene
+@pytest.mark.fault("C04")
+async def test_a_write_that_fails_while_its_caller_is_cancelled_is_nobodys_loose_end():
+    """The loop has nothing to complain of, and the caller is just cancelled."""
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    scene = Scene()
+
+    async def fails(row: Any) -> None:
+        await asyncio.sleep(1)
+        raise LedgerError("the disk is full; nothing was sent")
+
+    scene.ledger.before_put = fails
+    task = asyncio.ensure_future(scene.once())
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(2)
+    gc.collect()
+
+    assert complaints == []
 
 
 @on_a_scene
