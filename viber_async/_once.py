@@ -393,7 +393,8 @@ class _Errand:
             return unknown(row.handle, str(error), error.delivery)
         if row.doubted:
             why = f"This sending of it created nothing, but an earlier one may have. {error}"
-            return unknown(row.handle, why, error.delivery)
+            never = error.delivery is Delivery.NOT_SENT  # but the campaign may have been, by the earlier one
+            return unknown(row.handle, why, Delivery.UNKNOWN if never else error.delivery)
         return error
 
     async def _settled(self, row: LedgerRow, event: Event, **changes: object) -> None:

@@ -936,6 +936,7 @@ async def test_a_second_sending_that_created_nothing_says_nothing_of_the_first(m
     error = await scene.unknown(resend_after=timedelta(hours=1))
 
     assert "an earlier one may have" in str(error)
+    assert error.delivery is (Delivery.ANSWERED if mode == "refuse" else Delivery.UNKNOWN)
     assert scene.ledger.row.state is State.UNKNOWN
 
 
