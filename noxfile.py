@@ -111,6 +111,15 @@ def model(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def simulation(session: nox.Session) -> None:
+    """Is anything untrue said, or any campaign made twice, in ten thousand seeds of faults, cancels and crashes?"""
+    install(session, "test")
+    seeds, first = (*session.posargs, *("10000", "0")[len(session.posargs) :])
+    settings = {"VIBER_TEST_SEEDS": seeds, "VIBER_TEST_FIRST_SEED": first}
+    session.run("pytest", "tests/simulation", env=settings)
+
+
+@nox.session(python=VERSIONS[0])
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")
