@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -73,10 +73,9 @@ class Blacklist:
                 idempotent, so the same call may simply be made again.
 
         """
-        batches = _Batches(phones)
-        del phones  # not for those who see a traceback with its locals
-        call_for = partial(calls.add_phones, description=description)
-        return await self._in_batches(batches, call_for, BlacklistAdded(0, exists=0), _plus_added)
+        batches = _Batches(phones, partial(calls.add_phones, description=description))
+        del phones, description  # not for those who see a traceback with its locals
+        return await self._in_batches(batches, BlacklistAdded(0, exists=0), _plus_added)
 
     async def remove(self, phones: Iterable[str | int]) -> BlacklistRemoved:
         """Remove any number of phones, in batches, and give how many were removed.
@@ -89,22 +88,21 @@ class Blacklist:
             ViberError: a batch failed; ``partial`` has the counters of the batches before it.
 
         """
-        batches = _Batches(phones)
-        del phones  # not for those who see a traceback with its locals
-        return await self._in_batches(batches, calls.remove_phones, BlacklistRemoved(0), _plus_removed)
+        batches = _Batches(phones, calls.remove_phones)
+        del phones  # as above
+        return await self._in_batches(batches, BlacklistRemoved(0), _plus_removed)
 
     async def _page(self, limit: int, offset: int) -> Page[BlacklistEntry]:
         return await self._caller.get(calls.list_blacklist(limit, offset))
 
     async def _in_batches(
         self,
-        batches: _Batches,
-        call_for: Callable[[tuple[str, ...]], Call[Counted]],
+        batches: _Batches[Counted],
         total: Counted,
         add: Callable[[Counted, Reply[Counted]], Counted],
     ) -> Counted:
         try:
-            for call in batches.calls(call_for):
+            for call in batches.calls():
                 try:
                     total = add(total, await self._caller.reply(call))
                 except ViberError as error:
@@ -116,15 +114,16 @@ class Blacklist:
 
 
 @frozen
-class _Batches:
-    """Phones as they were given; its repr shows none of them."""
+class _Batches(Generic[Counted]):
+    """Phones as they were given, and the call for a batch of them; its repr shows nothing of either."""
 
     _phones: Iterable[str | int] = field(repr=False)
+    _call_for: Callable[[tuple[str, ...]], Call[Counted]] = field(repr=False)
 
-    def calls(self, call_for: Callable[[tuple[str, ...]], Call[Counted]]) -> list[Call[Counted]]:
+    def calls(self) -> list[Call[Counted]]:
         """Give the calls for all of them, of which none is made before every phone was checked."""
         different, _ = read_phones(self._phones, "phones")
-        return [call_for(different[start : start + BATCH]) for start in range(0, len(different), BATCH)]
+        return [self._call_for(different[start : start + BATCH]) for start in range(0, len(different), BATCH)]
 
 
 def _plus_added(total: BlacklistAdded, more: Reply[BlacklistAdded]) -> BlacklistAdded:

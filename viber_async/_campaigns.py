@@ -150,7 +150,12 @@ class Campaigns:
         """
         if not isinstance(cast("object", draft), CampaignDraft):
             raise refused("draft", draft, "give a CampaignDraft")
-        wanted = Wanted(checked_key(key), draft, resend_after=checked_resend(resend_after))
+        try:
+            wanted = Wanted(checked_key(key), draft, resend_after=checked_resend(resend_after))
+        except ValidationError as error:
+            raise without_frames(error) from None
+        finally:
+            del key  # it may be a phone, and frames are shown with their locals
         return await self._caller.once.create(self._caller, wanted)
 
     async def reconcile(self, handle: CreateHandle) -> Reconciliation:

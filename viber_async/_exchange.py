@@ -29,7 +29,7 @@ from viber_async._sansio.call import Kind
 from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
-from viber_async._transport import tell, translate
+from viber_async._transport import mask_words, tell, translate
 from viber_async.errors import (
     AuthenticationError,
     Delivery,
@@ -250,6 +250,7 @@ class Exchange:
             streams=journey.streams,
             fresh=call.kind is Kind.CREATE,
             token=token,
+            body_secret=call.secret,
             entering=entering,
         )
 
@@ -312,7 +313,9 @@ class Exchange:
         for middleware in self._middleware:
             handler = around(middleware, handler)
         try:
-            return await handler(Attempt(method=call.method, path=call.path, number=journey.attempts, lane=flight.lane))
+            return await handler(
+                Attempt(method=call.method, path=call.shown_path, number=journey.attempts, lane=flight.lane)
+            )
         except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
@@ -345,7 +348,9 @@ class Exchange:
         except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
-            raise translate(error, flight, what=journey.what, host=self._origin.base_url) from error
+            said = translate(error, flight, what=journey.what, host=self._origin.base_url)
+            mask_words(error, flight)
+            raise said from error
         finally:
             flight.on_wire = False
             self.counters.in_flight -= 1

@@ -59,6 +59,7 @@ class Flight:
     fresh: bool = False
     """It is to have a connection of its own, used for nothing before and nothing after."""
     token: Token | None = None
+    body_secret: str = field(default="", repr=False)
     entering: Callable[[httpx.Request], None] | None = field(default=None, repr=False)
     """Called once, with its turn and its place taken and the network next."""
     waited: float = 0.0
@@ -92,8 +93,8 @@ class Flight:
 
     @property
     def secret(self) -> str:
-        """Give what must not be shown: the value of the token that it carries."""
-        return "" if self.token is None else self.token.value
+        """Give what must not be shown: the value of the token that it carries, or the secret in its body."""
+        return self.body_secret if self.token is None else self.token.value
 
     def enter(self, request: httpx.Request, *, safe: bool) -> None:
         """Note that the network is next; *safe* is said of transports that keep no pool of httpcore's."""

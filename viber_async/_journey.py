@@ -52,7 +52,7 @@ class Options:
 class Journey:
     """One logical call under way."""
 
-    call: Call[object] = field(repr=lambda call: f"{call.method} {call.path}")
+    call: Call[object] = field(repr=lambda call: call.what)
     options: Options = field(repr=False)
     streams: bool = False
     """Its answer is handed out piece by piece."""
@@ -84,7 +84,7 @@ class Journey:
 
     @property
     def what(self) -> str:
-        return f"{self.call.method} {self.call.path}"
+        return self.call.what
 
     @property
     def token_until(self) -> float:

@@ -140,6 +140,8 @@ class Pages(Generic[Row]):
         await self.aclose()
 
     def __repr__(self) -> str:
+        if "_walk" not in vars(self):  # refused while it was made; a traceback with its locals asks all the same
+            return "<Pages, never made>"
         seen = self.report
         state = "closed" if self._closed else "over" if self._walk.offset is None else f"at {self._walk.offset}"
         return f"<Pages {state}: {seen.rows} rows, {seen.requests} requests, {seen.repairs} repairs>"

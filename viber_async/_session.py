@@ -17,7 +17,7 @@ from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._connections import open_transport
 from viber_async._defaults import DEFAULT, Timeout, Unset
-from viber_async._exchange import Exchange, Origin, Reply
+from viber_async._exchange import Exchange, Origin, Reply, without_frames
 from viber_async._journey import Journey, Options
 from viber_async._limiter import PacedLimiter, RateStatistics
 from viber_async._once import Once
@@ -33,7 +33,7 @@ from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
 from viber_async._token_store import MemoryTokenStore
 from viber_async._transport import RateLimitedTransport
-from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError
+from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -140,17 +140,16 @@ class ViberSession:
             user_agent: what your program calls itself, put in front of our own name.
 
         """
-        self._options = Options(
-            timeout=Timeout.of(timeout),
-            deadline=checked.deadline(deadline),
-            retries=checked.retries(retries),
-        )
-        url = address.base_url(base_url)
-        self._parts = _Parts(
-            Settings(
+        try:
+            url = address.base_url(base_url)
+            settings = Settings(
                 credentials=checked.credentials(credentials),
                 base_url=url,
-                options=self._options,
+                options=Options(
+                    timeout=Timeout.of(timeout),
+                    deadline=checked.deadline(deadline),
+                    retries=checked.retries(retries),
+                ),
                 rate_limit=checked.instance("rate_limit", rate_limit, RateLimit),
                 rate_limiter=checked.rate_limiter(rate_limiter),
                 token_store=MemoryTokenStore() if token_store is None else checked.token_store(token_store),
@@ -162,7 +161,12 @@ class ViberSession:
                 middleware=checked.middleware(middleware),
                 user_agent=checked.user_agent(user_agent),
             )
-        )
+        except ConfigurationError as error:
+            raise without_frames(error) from None
+        finally:  # not for those who see a traceback with its locals
+            del credentials, base_url, token_store, proxy, user_agent
+        self._options = settings.options
+        self._parts = _Parts(settings)
         self._is_view = False
         self._name_spaces()
 
@@ -179,9 +183,14 @@ class ViberSession:
         SENDPULSE_BASE_URL is used if set and no *base_url* is given. Raises `ConfigurationError` when the
         variables are missing, half there, or name two ways at once.
         """
-        if url := os.environ.get("SENDPULSE_BASE_URL"):
-            settings.setdefault("base_url", url)
-        return cls(checked.credentials_of(os.environ), **settings)
+        if os.environ.get("SENDPULSE_BASE_URL"):
+            settings.setdefault("base_url", os.environ["SENDPULSE_BASE_URL"])
+        try:
+            return cls(checked.credentials_of(os.environ), **settings)
+        except ConfigurationError as error:
+            raise without_frames(error) from None  # the frames below hold the whole environment
+        finally:
+            del settings
 
     async def __aenter__(self) -> Self:
         if self._is_view:
@@ -249,7 +258,12 @@ class ViberSession:
 
         """
         safe = method == "GET" if idempotent is DEFAULT else idempotent
-        call = raw.request(method, path, params=params, json=json, idempotent=safe)
+        try:
+            call = raw.request(method, path, params=params, json=json, idempotent=safe)
+        except ValidationError as error:
+            raise without_frames(error) from None  # the frames below hold all of it
+        finally:
+            del path, params, json  # not for those who see a traceback with its locals
         reply = await self._caller.reply(call)
         return raw.response(reply.answer, reply.value, attempts=reply.attempts, waited=reply.waited)
 
@@ -258,6 +272,8 @@ class ViberSession:
         return self._parts.statistics()
 
     def __repr__(self) -> str:
+        if "_parts" not in vars(self):  # refused while it was made; a traceback with its locals asks all the same
+            return f"<{type(self).__name__}, never made>"
         return f"<{type(self).__name__} {self._parts}{' view' if self._is_view else ''}>"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -191,6 +192,20 @@ def translate(error: Exception, flight: Flight, *, what: str, host: str) -> erro
         f"{what}: {said}" + (f" ({detail})" if detail else "") + advice,
         delivery=Delivery.NOT_SENT if never else flight.delivery,
     )
+
+
+def mask_words(error: Exception, flight: Flight) -> None:
+    """Make the words of *error*, and of what caused it, fit to be shown: a peer may have put what we sent into them."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(map(partial(_shown, flight.secret), link.args))
+        link = link.__cause__
+
+
+def _shown(secret: str, word: object) -> object:
+    if word is None or isinstance(word, int):  # such as the number of an error of the system's
+        return word
+    return safe_text(without(secret, str(word)), 200)
 
 
 def _certificate_error(error: BaseException | None) -> str | None:

@@ -213,7 +213,7 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
     code = "" if envelope.code is None else f" (error_code {envelope.code})"
     said = envelope.sentence or "; ".join(f"{k}: {', '.join(v)}" for k, v in envelope.fields.items())
     parts = [
-        f"{call.method} {call.path} was answered {answer.status}{code}",
+        f"{call.what} was answered {answer.status}{code}",
         ", and says that it failed" if answer.status < 300 and not said else "",
         f": {safe_text(said, SHORT)}" if said else "",
         f". Redirects are not followed; was base_url meant to be {_target(answer, say)}?"
@@ -263,7 +263,7 @@ def unreadable(call: Call[T], answer: Answer, why: Unreadable) -> errors.ApiErro
     useless_token = call.kind is Kind.TOKEN and why.where in ("access_token", "token_type")
     kind = errors.AuthenticationError if useless_token else errors.DecodeError
     return kind(
-        f"{call.method} {call.path} was answered {answer.status} with a body that cannot be read{said}",
+        f"{call.what} was answered {answer.status} with a body that cannot be read{said}",
         **_evidence(call, answer),
     )
 
@@ -275,8 +275,7 @@ def too_large(call: Call[T], answer: Answer) -> errors.ApiError:
     """
     no_token = call.kind is Kind.TOKEN and 200 <= answer.status < 300
     return (errors.AuthenticationError if no_token else errors.ResponseTooLargeError)(
-        f"{call.method} {call.path} was answered {answer.status} with more than {call.max_bytes} bytes; "
-        "it was not read to its end",
+        f"{call.what} was answered {answer.status} with more than {call.max_bytes} bytes; it was not read to its end",
         **_evidence(call, answer),
     )
 
@@ -289,7 +288,7 @@ def _evidence(call: Call[T], answer: Answer) -> _Evidence:
         "status": answer.status,
         "body": say(answer.body[: 2 * EVIDENCE].decode(errors="replace"), EVIDENCE),
         "method": call.method,
-        "path": call.path,
+        "path": call.shown_path,
         "headers": {name: said for name, said in headers.items() if said},
     }
 

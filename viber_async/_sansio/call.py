@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from attrs import field, frozen
 
+from viber_async._sansio.privacy import mask_phones
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -51,14 +53,28 @@ class Call(Generic[T_co]):
 
     kind: Kind
     method: str = field(kw_only=True)
-    path: str = field(kw_only=True)
+    path: str = field(kw_only=True, repr=mask_phones)
     read: Callable[[Converter, object], T_co] = field(kw_only=True)
     """Parsed JSON to result; raises `Unreadable`."""
-    params: Mapping[str, str | int] = field(kw_only=True, factory=dict[str, str | int])
+    params: Mapping[str, str | int] = field(kw_only=True, factory=dict[str, str | int], repr=lambda _: "...")
     body: bytes | None = field(kw_only=True, default=None, repr=False)
     max_bytes: int = field(kw_only=True, default=PAGE_BYTES)
     empty_is_none: bool = field(kw_only=True, default=False)
     """An empty body is an answer too; everywhere else it is one that cannot be read."""
+    is_callers_own: bool = field(kw_only=True, default=False)
+    """Its path is whatever a caller of `session.request` wrote."""
+    secret: str = field(kw_only=True, default="", repr=False)
+    """What the body proves itself with, where it does."""
+
+    @property
+    def shown_path(self) -> str:
+        """The path as it may be shown: what a caller wrote may have phones in it; ids that we wrote are none."""
+        return mask_phones(self.path) if self.is_callers_own else self.path
+
+    @property
+    def what(self) -> str:
+        """Method and path as they may be shown."""
+        return f"{self.method} {self.shown_path}"
 
 
 def json_body(value: object) -> bytes:

@@ -51,6 +51,7 @@ def request(
         params=_params(params),
         body=None if json is None else _body(json),
         empty_is_none=True,
+        is_callers_own=True,
         read=_plain_answer,
     )
 

@@ -182,6 +182,7 @@ def token_call(credentials: ClientCredentials) -> Call[Grant]:
         body=json_body(body),
         max_bytes=SMALL_BYTES,
         read=read_grant,
+        secret=credentials.client_secret,
     )
 
 
