@@ -139,7 +139,9 @@ class RowStream(Generic[Row]):
         journey = Journey(self._call, self._options, streams=True)
         opened.exchange.counters.calls += 1
         self._pump = pump = _Pump(opened.exchange, journey, opened.bearer, self._source.tasks)
-        weakref.finalize(self, _drop, asyncio.get_running_loop(), journey).atexit = False
+        dropped = weakref.finalize(self, _drop, asyncio.get_running_loop(), journey)
+        dropped.atexit = False
+        pump.task.add_done_callback(lambda _: dropped.detach())  # what ended it may hold frames that hold this stream
         return pump
 
     def _take(self, pump: _Pump, piece: bytes | BaseException | None) -> None:

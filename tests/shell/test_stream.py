@@ -6,6 +6,8 @@ import asyncio
 import gc
 import json
 import tracemalloc
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -27,6 +29,7 @@ from viber_async import (
     SessionClosedError,
     TransportError,
     UsageError,
+    ViberError,
     ViberSession,
 )
 
@@ -309,6 +312,25 @@ async def test_a_stream_that_is_dropped_is_closed_when_it_is_collected() -> None
         await asyncio.sleep(1)
 
         assert (endless.closed, len(asyncio.all_tasks())) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "body", [[HEAD, row(FIRST), httpx.ReadError("cut")], [b"<html>"], ROWS], ids=["cut", "no rows", "whole"]
+)
+@in_virtual_time
+async def test_of_a_stream_that_is_over_nothing_is_kept(body: Any) -> None:
+    """Whatever ended it, it is collected when nobody holds it."""
+    session, _ = streaming(body, retries=0)
+    async with session:
+        stream = session.campaigns.iter_recipients(44)
+        with suppress(ViberError):
+            [_ async for _ in stream]
+        gone = weakref.ref(stream)
+        del stream
+        await asyncio.sleep(1)
+        gc.collect()
+
+        assert gone() is None
 
 
 def test_a_stream_that_outlives_its_loop_is_dropped_quietly() -> None:
