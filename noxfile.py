@@ -104,6 +104,14 @@ def cancel(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def soak(session: nox.Session) -> None:
+    """Does memory rise, or do descriptors or tasks, in ten minutes of mixed traffic (or as many as are given)?"""
+    install(session, "test")
+    minutes = session.posargs[0] if session.posargs else "10"
+    session.run("pytest", "-rP", "-p", "no:xdist", "tests/wire/test_soak.py", env={"VIBER_TEST_SOAK": minutes})
+
+
+@nox.session(python=VERSIONS[0])
 def model(session: nox.Session) -> None:
     """Do the rules of "at most once" hold for every combination of delays? A minute instead of seconds."""
     install(session, "test")
