@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
@@ -163,8 +164,8 @@ class RowStream(Generic[Row]):
 
 
 def _drop(loop: asyncio.AbstractEventLoop, journey: Journey) -> None:
-    """End the reading for a stream that nobody holds any more."""
-    if not loop.is_closed():
+    """End the reading for a stream that nobody holds any more, in whatever thread it was collected."""
+    with suppress(RuntimeError):  # the loop is closed, or is closed at this moment: then nothing is read any more
         loop.call_soon_threadsafe(journey.end)
 
 
