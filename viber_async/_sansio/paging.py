@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
+from viber_async._sansio.numbers import IdSet
 from viber_async._sansio.privacy import refused
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ class Walk:
     """The state of one walk: `offset` says what to ask for, `take` says which of the rows received are new.
 
     Nothing changes until `take`, so a request that failed is simply made again. Memory: one id for each row
-    of the walk. *waiting* is everywhere the number of rows received that were not handed out yet.
+    of the walk, in a bit or two where ids lie close together. *waiting* is everywhere the number of rows received
+    that were not handed out yet.
     """
 
     def __init__(self, *, limit: int, offset: int = 0, token: str | None = None, name: str = "") -> None:
@@ -168,13 +170,13 @@ class Walk:
         self._longest = 0
 
         # What it knows.
-        self._seen = set(mark.anchors)
+        self._seen = IdSet(mark.anchors)
         self._trail = list(mark.anchors)  # ids in the order of handing out: the last ANCHORS and those waiting
         self._spots = [mark.cursor] * len(mark.anchors)  # the offset behind each of them
         self._forgot = mark.origin > 0 or mark.rows > len(mark.anchors)
         """Rows before the known ones are no news: they were handed out before the token, or precede the start."""
         self._searching = False
-        self._passed: set[int] = set()
+        self._passed = IdSet()
 
         # What it may still try.
         self._blind = limit == 1  # no room for an overlap: seams cannot be checked
@@ -212,8 +214,8 @@ class Walk:
         new: list[int] = []
         if not keys:
             self._take_nothing(offset)
-        elif self._joins(keys, offset):
-            new = self._accept(keys, offset, total)
+        elif self._joins(offset, known := self._seen.among(keys) | self._passed.among(keys)):
+            new = self._accept(keys, offset, total, known)
         else:
             self._step_back()
         self._stay_in_range()
@@ -268,8 +270,8 @@ class Walk:
         else:
             self._step_back()
 
-    def _joins(self, keys: Sequence[int], offset: int) -> bool:
-        if not self._started or any(self._knows(key) for key in keys):
+    def _joins(self, offset: int, known: set[int]) -> bool:
+        if not self._started or known:
             return True
         if offset == 0:
             # With rows forgotten the beginning of the list may be what was handed out before the token: go
@@ -280,15 +282,16 @@ class Walk:
             self._doubts |= _Doubt.SEAM
         return self._blind
 
-    def _accept(self, keys: Sequence[int], offset: int, total: int | None) -> list[int]:
-        old = [i for i, key in enumerate(keys) if key in self._seen]
+    def _accept(self, keys: Sequence[int], offset: int, total: int | None, known: set[int]) -> list[int]:
+        seen = self._seen.among(known) if self._searching else known
+        old = [i for i, key in enumerate(keys) if key in seen]
         if self._searching and old:
             self._searching = False
-            self._seen |= self._passed
-            self._passed = set()
-        known = len(self._passed)
-        new = self._sort_out(keys, lead=old[0] if old and self._forgot else 0)
-        moved = bool(new) or len(self._passed) > known
+            self._seen.update(self._passed)
+            self._passed = IdSet()
+        passed = len(self._passed)
+        new = self._sort_out(keys, known, lead=old[0] if old and self._forgot else 0)
+        moved = bool(new) or len(self._passed) > passed
         if moved and self._ended and self._by_length:
             self._doubts |= _Doubt.FILL
         self._keep(keys, new, offset, frontier=old[-1] if old else -1)
@@ -309,7 +312,7 @@ class Walk:
 
     # The parts of accepting a page.
 
-    def _sort_out(self, keys: Sequence[int], *, lead: int) -> list[int]:
+    def _sort_out(self, keys: Sequence[int], known: set[int], *, lead: int) -> list[int]:
         """Give the indexes of the new rows; known rows have to come first, in the order they came before.
 
         The *lead* is what stands before the first known row in a walk that has forgotten rows: no news.
@@ -319,18 +322,18 @@ class Walk:
         ranks = {key: rank for rank, key in enumerate(self._trail[-ANCHORS:])}
         last = -1
         new: list[int] = []
+        fresh: set[int] = set()
         for i, key in enumerate(keys):
-            if self._knows(key):
+            if key in known or key in fresh:
                 rank = ranks.get(key, -1)
                 if new or 0 <= last >= rank:
                     self._doubts |= _Doubt.ORDER
                 last = rank
-            elif self._searching:
-                self._passed.add(key)
             else:
-                self._seen.add(key)
-                if i >= lead:
+                fresh.add(key)
+                if i >= lead and not self._searching:
                     new.append(i)
+        (self._passed if self._searching else self._seen).update(fresh)
         return new
 
     def _keep(self, keys: Sequence[int], new: list[int], offset: int, *, frontier: int) -> None:
@@ -378,9 +381,6 @@ class Walk:
 
     # Small steps.
 
-    def _knows(self, key: int) -> bool:
-        return key in self._seen or key in self._passed
-
     def _note(self, total: int | None) -> None:
         if total is None:
             return
@@ -403,7 +403,7 @@ class Walk:
         self._doubts |= _Doubt.SEAM
         self._repairs += 1
         self._searching = self._started = self._ended = False
-        self._passed = set()
+        self._passed = IdSet()
         self._forgot = self._origin > 0
         self._position, self._back = self._origin, 0
 
