@@ -22,6 +22,7 @@ from attrs import evolve
 
 from viber_async import ConfigurationError, CreateHandle, LedgerError, LedgerRow, SqliteLedger
 from viber_async import _ledger_file as files
+from viber_async import _private_file
 from viber_async._sansio.ledger import State
 
 ACCOUNT = "account"
@@ -164,10 +165,10 @@ async def test_of_two_who_make_it_at_once_the_second_uses_the_firsts(
     """The file comes into being whole, by one of them."""
     build = files._build
 
-    def overtaken(connection: sqlite3.Connection, account: str) -> None:
+    def overtaken(place: str, account: str) -> None:
         monkeypatch.setattr(files, "_build", build)
         files.LedgerFile(str(path), create=True).put(ACCOUNT, ROW)
-        build(connection, account)
+        build(place, account)
 
     monkeypatch.setattr(files, "_build", overtaken)
 
@@ -480,7 +481,7 @@ async def test_a_ledger_that_another_process_holds_is_waited_for_and_then_an_err
 ) -> None:
     """A hung process must not let us send without a record."""
     ledger = await filled(path, 1)
-    monkeypatch.setattr(files, "BUSY", 0.05)
+    monkeypatch.setattr(_private_file, "BUSY", 0.05)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
 
@@ -495,13 +496,13 @@ async def test_a_ledger_that_another_process_holds_is_waited_for_and_then_an_err
 async def test_a_slow_disk_does_not_hold_up_the_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing takes half a second; others run on as if nothing were."""
     ledger = await filled(path, 1)
-    really = files._connected
+    really = files.connected
 
     def slowly(place: str) -> sqlite3.Connection:
         time.sleep(0.5)
         return really(place)
 
-    monkeypatch.setattr(files, "_connected", slowly)
+    monkeypatch.setattr(files, "connected", slowly)
     task = asyncio.ensure_future(ledger.put(ACCOUNT, ROW))
     lags = []
     while not task.done():

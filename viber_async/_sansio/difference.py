@@ -1,0 +1,165 @@
+"""Wanted here, present there: what to add, what to remove, what to leave alone.
+
+One side is indexed, the other streams past it page by page. The law:
+
+    A phone is removed only where its row was read, is not wanted, carries the owner's tag (if there is one), and is
+    old enough (if that is asked for); and where any row of the same phone says otherwise, it stays.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field, frozen
+
+from viber_async._sansio.call import Unreadable
+from viber_async._sansio.converter import make_converter
+
+from viber_async._sansio.number_page import NO_NUMBER
+from viber_async._sansio.numbers import PRIME, fingerprint, together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from viber_async._sansio.number_page import NumberPage
+    from viber_async._sansio.numbers import Index
+    from viber_async._sansio.terms import Terms
+
+IsYoung = Callable[[object], bool]
+"""Tells of a row's date, as the wire has it, whether the row may be too young to be removed."""
+
+SHOWN: Final = 1000
+"""How many unreadable rows are kept to be shown; all are counted."""
+
+
+@frozen(kw_only=True)
+class Kept:
+    """Rows that are not wanted, and stay all the same: how many, by reason."""
+
+    unreadable: int = 0
+    """Their phone cannot be read."""
+    foreign: int = 0
+    """They do not carry the owner's tag."""
+    young: int = 0
+    """They are younger than the minimum, or may be."""
+
+
+@frozen
+class Unread:
+    """A row of the blacklist whose phone cannot be read."""
+
+    id: int
+    shown: str = field(kw_only=True)
+    """What stands there, masked."""
+
+
+@frozen(kw_only=True)
+class Changes:
+    """The difference of the two sides, each list of numbers in a fixed order and without repetitions."""
+
+    adds: array[int] = field(repr=False)
+    removes: array[int] = field(repr=False)
+    there: array[int] = field(repr=False)
+    """Wanted, and there already."""
+    kept: Kept
+    unread: tuple[Unread, ...]
+    removable: int
+    """How many phones may be removed at all: the others, and of those that are there the ones with the tag."""
+    wanted_print: int
+    remote_print: int
+
+
+@define
+class Difference:
+    """Takes the pages of a walk."""
+
+    _index: Index
+    """The wanted phones, all of them."""
+    _terms: Terms = field(kw_only=True)
+    _salt: int = field(kw_only=True)
+    _is_young: IsYoung = field(kw_only=True)
+    _candidates: array[int] = field(init=False, factory=lambda: array("q"))
+    _protected: array[int] = field(init=False, factory=lambda: array("q"))
+    """Phones of rows that stay; another row of the same phone may be a candidate."""
+    _owned: int = field(init=False, default=0)
+    _others_print: int = field(init=False, default=1)
+    _unreadable: int = field(init=False, default=0)
+    _foreign: int = field(init=False, default=0)
+    _young: int = field(init=False, default=0)
+    _unread: list[Unread] = field(init=False, factory=list[Unread])
+
+    def take(self, page: NumberPage, new: Sequence[int]) -> None:
+        """Take the rows of *page* whose indexes are *new*."""
+        phones = page.phones
+        if page.unreadable:
+            self._note(page, new)
+        others = self._index.meet(
+            phones
+            if len(new) == len(phones) and not page.unreadable
+            else [phones[i] for i in new if phones[i] != NO_NUMBER]
+        )
+        self._others_print = self._others_print * fingerprint(others, self._salt) % PRIME
+        if not self._terms.mirrors:
+            return
+        if page.descriptions is None or page.dates is None:
+            self._candidates.extend(others)
+            self._owned += len(new)
+        else:
+            self._judge(page, new, set(others))
+
+    def _note(self, page: NumberPage, new: Sequence[int]) -> None:
+        found = [Unread(page.ids[i], shown=page.unreadable[i]) for i in new if i in page.unreadable]
+        self._unreadable += len(found)
+        self._unread.extend(found[: SHOWN - len(self._unread)])
+
+    def _judge(self, page: NumberPage, new: Sequence[int], others: set[int]) -> None:
+        descriptions, dates = page.descriptions or [], page.dates or []
+        for i in new:
+            phone = page.phones[i]
+            owned = phone != NO_NUMBER and self._terms.owns(descriptions[i])
+            self._owned += owned
+            if phone not in others:
+                continue
+            if not owned:
+                self._foreign += 1
+                self._protected.append(phone)
+            elif self._is_young(dates[i]):
+                self._young += 1
+                self._protected.append(phone)
+            else:
+                self._candidates.append(phone)
+
+    def finish(self) -> Changes:
+        """Give what came out when the walk is over."""
+        removes = set(self._candidates)
+        removes.difference_update(self._protected)
+        adds, there = self._index.missing(), self._index.met()
+        there_print = fingerprint(there, self._salt)
+        return Changes(
+            adds=adds,
+            removes=array("q", sorted(removes)),
+            there=there,
+            kept=Kept(unreadable=self._unreadable, foreign=self._foreign, young=self._young),
+            unread=tuple(self._unread),
+            removable=self._owned,
+            wanted_print=together(there_print, fingerprint(adds, self._salt)),
+            remote_print=together(there_print, self._others_print),
+        )
+
+
+def age_rule(terms: Terms, *, now: datetime, time_zone: tzinfo | None) -> IsYoung:
+    """Give the rule about dates, at *now* (which knows its zone), for an account in *time_zone*."""
+    read = make_converter(time_zone).get_structure_hook(datetime)
+
+    def is_young(value: object) -> bool:
+        try:
+            date = None if value is None else read(value, datetime)
+        except Unreadable:
+            date = None
+        return terms.is_young(date, now=now)
+
+    return is_young

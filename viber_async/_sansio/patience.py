@@ -1,0 +1,52 @@
+"""How long a sync waits for a provider that does not answer, once the call's own repetitions are used up.
+
+A pause of two seconds is nothing to a job of the night, and a pause of five minutes is worth waiting for; one of half an
+hour is somebody else's night. The pauses grow, so that a long outage costs a dozen requests and not a thousand.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import define, field
+
+from viber_async import errors
+from viber_async._sansio.retry import Failure, failure
+
+LONGEST: Final = 600.0
+"""Seconds of pauses for one page or batch, all together."""
+FIRST: Final = 1.0
+GROWTH: Final = 3.0
+CAP: Final = 120.0
+UNREADABLE: Final = 2
+"""How often a page that cannot be read is asked for again: what is between may garble one, but not three."""
+
+
+@define
+class Patience:
+    """For one page or one batch: says how long to wait after each failure, until it is over."""
+
+    _waited: float = field(init=False, default=0.0)
+    _pause: float = field(init=False, default=FIRST)
+    _garbled: int = field(init=False, default=0)
+
+    def pause(self, error: errors.ViberError) -> float | None:
+        """Give the seconds to wait before another try, or None: it is not worth one, or there is no patience left."""
+        if isinstance(error, errors.DecodeError):
+            self._garbled += 1
+            if self._garbled > UNREADABLE:
+                return None
+        elif not is_transient(error):
+            return None
+        asked = error.retry_after if isinstance(error, errors.ApiError) else None
+        pause = max(self._pause, asked or 0.0)
+        if self._waited + pause > LONGEST:
+            return None
+        self._waited += pause
+        self._pause = min(self._pause * GROWTH, CAP)
+        return pause
+
+
+def is_transient(error: errors.ViberError) -> bool:
+    """Tell whether the same may go well later, with nothing changed here."""
+    return isinstance(error, errors.DeadlineExceededError) or failure(error) is not Failure.FINAL
