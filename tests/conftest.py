@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +22,17 @@ class LeftTheMachineError(BaseException):
 def _refuse_beyond_loopback(address: Any) -> None:
     if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
         raise LeftTheMachineError(address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def locks_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the locks of syncs away from those of the person who runs the tests, and of other test runs."""
+    before = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    os.environ.pop("XDG_STATE_HOME")
+    if before is not None:
+        os.environ["XDG_STATE_HOME"] = before
 
 
 @pytest.fixture(autouse=True)

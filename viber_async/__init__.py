@@ -38,6 +38,7 @@ from viber_async._sansio.raw import ApiResponse
 from viber_async._sansio.reconcile import Reconciliation, Verdict
 from viber_async._sansio.retry import RetryPolicy
 from viber_async._sansio.senders import Sender, SenderStatus
+from viber_async._sansio.sync_report import SyncReport
 from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
 from viber_async._senders import Senders
 from viber_async._session import SessionStatistics, ViberSession
@@ -75,6 +76,7 @@ from viber_async.errors import (
     ValidationError,
     ViberError,
 )
+from viber_async.sync.plan import SyncPlan
 
 __all__ = [
     # session
@@ -116,6 +118,8 @@ __all__ = [
     "BlacklistEntry",
     "BlacklistAdded",
     "BlacklistRemoved",
+    "SyncPlan",
+    "SyncReport",
     # walks
     "Pages",
     "PageIterator",

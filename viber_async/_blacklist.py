@@ -14,17 +14,26 @@ from viber_async._sansio import blacklist as calls
 from viber_async._sansio.blacklist import BATCH, BlacklistAdded, BlacklistRemoved
 from viber_async._sansio.converter import merged
 from viber_async._sansio.phones import phones as read_phones
+from viber_async._sansio.terms import MAX_REJECT, checked_terms
 from viber_async.errors import ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import os
+    from collections.abc import Awaitable, Callable, Iterable
+    from datetime import timedelta
 
     from viber_async._exchange import Reply
     from viber_async._sansio.blacklist import BlacklistEntry
     from viber_async._sansio.call import Call
     from viber_async._sansio.paging import Page
+    from viber_async._sansio.sync_report import SyncReport
+    from viber_async._sansio.terms import Mode
     from viber_async._session import Caller
+    from viber_async.sync.callbacks import SyncProgress
+    from viber_async.sync.plan import StillWanted, SyncPlan
+    from viber_async.sync.source import Source, Wanted
 
+T = TypeVar("T")
 Counted = TypeVar("Counted", bound=BlacklistAdded | BlacklistRemoved)
 
 
@@ -92,6 +101,136 @@ class Blacklist:
         del phones  # as above
         return await self._in_batches(batches, BlacklistRemoved(0), _plus_removed)
 
+    async def plan(  # noqa: PLR0913 - the contract's page of arguments, all by keyword
+        self,
+        wanted: Wanted | Source,
+        *,
+        mode: Mode = "add_only",
+        max_remove: int | None = None,
+        owner: str | None = None,
+        description: str | None = None,
+        still_wanted: StillWanted | None = None,
+        max_reject: float = MAX_REJECT,
+        min_age: timedelta | None = None,
+        region: str | None = None,
+        column: str | int | None = None,
+        progress: Callable[[SyncProgress], object] | None = None,
+    ) -> SyncPlan:
+        """Give what it takes for the blacklist to hold every phone that is *wanted*; nothing is written.
+
+        The wanted side is read whole, then the blacklist is walked once.
+
+        Args:
+            wanted: an iterable or async iterable of phones, or the path of a file of them (text, CSV or NDJSON, gzip
+                too; ``"-"`` is stdin), read as a stream.
+            mode: ``"add_only"``, or ``"mirror"``: what is not wanted is removed.
+            max_remove: how many phones may be removed; None: the larger of 100 and 1 %, and never all.
+            owner: a tag, kept at the front of ``description``; with it a mirror removes only rows that carry it.
+            description: for the phones that are added.
+            still_wanted: asked before each batch of removals: gets digit strings, and gives those of them that must
+                stay on the blacklist; a plain or an async function. One that raises, gives something else or takes
+                more than a minute stops the sync.
+            max_reject: the part of the entries that may hold no phone.
+            min_age: rows younger than that are not removed. The provider's dates have no zone: without the session's
+                ``time_zone`` a row counts as young for twelve hours longer.
+            region: whose national spellings are read, such as ``"UA"``.
+            column: where the phones of a table stand, where that cannot be found.
+            progress: called with a `SyncProgress` after each chunk and page.
+
+        Raises:
+            ValidationError: an argument is wrong; nothing was sent.
+            SyncRefusedError: a guard says no; ``reason`` is one of ``empty``, ``rejects``, ``incomplete``,
+                ``max_remove``, ``respelled``, ``replaced``, or why the source cannot be read.
+            SyncInterruptedError: the provider was away for ten minutes, or a callback failed.
+
+        """
+        from viber_async.sync import errands  # noqa: PLC0415 - files, threads and locks only where they are used
+
+        terms = checked_terms(
+            mode=mode,
+            max_remove=max_remove,
+            owner=owner,
+            description=description,
+            max_reject=max_reject,
+            min_age=min_age,
+        )
+        source = errands.source_of(wanted, region, column)
+        return await _bare(errands.plan(self._caller, source, terms, still_wanted=still_wanted, progress=progress))
+
+    async def apply(
+        self,
+        plan: SyncPlan,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        progress: Callable[[SyncProgress], object] | None = None,
+        still_wanted: StillWanted | None = None,
+    ) -> SyncReport:
+        """Carry out *plan*: add, look, remove, look again.
+
+        Before anything is written the blacklist must be the one that the plan was made from. For a plan that removes,
+        that costs a walk; for one that only adds, one request, which compares the total. No two runs of this user on
+        this machine write to one account at once.
+
+        With a *journal* (the path of a file, made if missing), a run that was killed or interrupted is gone on with by
+        the same call: what is missing is added, and a removal is repeated only if it was planned, is still there and
+        *still_wanted* does not object. *still_wanted* is the plan's own unless given here.
+
+        Cancelled, it finishes the batch under way, for at most eight seconds.
+
+        Raises:
+            SyncRefusedError: nothing was written; ``reason`` is one of ``account``, ``expired`` (after an hour),
+                ``moved``, ``locked``, ``lock``, ``journal``, ``still_wanted``.
+            SyncInterruptedError: it stopped in the middle; the same call with the same journal goes on.
+            ViberError: the provider said no for good; a journal can be gone on with afterwards.
+
+        """
+        from viber_async.sync import errands  # noqa: PLC0415 - as above
+
+        return await _bare(
+            errands.apply(self._caller, plan, journal=journal, still_wanted=still_wanted, progress=progress)
+        )
+
+    async def sync(  # noqa: PLR0913 - as `plan`
+        self,
+        wanted: Wanted | Source,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        progress: Callable[[SyncProgress], object] | None = None,
+        mode: Mode = "add_only",
+        max_remove: int | None = None,
+        owner: str | None = None,
+        description: str | None = None,
+        still_wanted: StillWanted | None = None,
+        max_reject: float = MAX_REJECT,
+        min_age: timedelta | None = None,
+        region: str | None = None,
+        column: str | int | None = None,
+    ) -> SyncReport:
+        """Plan, apply and verify in one; the arguments are those of `plan` and `apply`.
+
+        The same call with the same *journal* after a crash goes on: the source is read and the blacklist walked again,
+        what is missing is added, and nothing is removed that the first run had not planned to remove.
+
+        Raises:
+            SyncRefusedError: a guard said no; nothing was written.
+            SyncInterruptedError: it stopped in the middle; the same call with the same journal goes on.
+
+        """
+        from viber_async.sync import errands  # noqa: PLC0415 - as above
+
+        terms = checked_terms(
+            mode=mode,
+            max_remove=max_remove,
+            owner=owner,
+            description=description,
+            max_reject=max_reject,
+            min_age=min_age,
+        )
+        source = errands.source_of(wanted, region, column)
+        return await _bare(
+            errands.sync(self._caller, source, terms, journal=journal, still_wanted=still_wanted, progress=progress)
+        )
+
     async def _page(self, limit: int, offset: int) -> Page[BlacklistEntry]:
         return await self._caller.get(calls.list_blacklist(limit, offset))
 
@@ -111,6 +250,14 @@ class Blacklist:
         except ViberError as error:
             raise without_frames(error) from error.__cause__  # the frames below hold every phone
         return total
+
+
+async def _bare(work: Awaitable[T]) -> T:
+    """Give the result of *work*; its errors lose the frames, which hold phones."""
+    try:
+        return await work
+    except ViberError as error:
+        raise without_frames(error) from error.__cause__
 
 
 @frozen

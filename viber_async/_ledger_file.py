@@ -21,7 +21,8 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from viber_async._private_file import NotPrivateError, check_directory, check_file, make_directory, sync
+from viber_async._private_database import be_careful, connected, fill, look_at, make_whole, pragma
+from viber_async._private_file import NotPrivateError, check_directory, make_directory
 from viber_async._sansio.ledger import LedgerRow
 from viber_async.errors import LedgerError
 
@@ -45,8 +46,6 @@ SCHEMA: Final = """
 VERSION: Final = 1
 MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """From which version, the statements that lead to the next."""
-BUSY: Final = 30.0
-"""Seconds to wait for another process that is writing; longer than any write takes on a disk that works."""
 
 ALL: Final = "SELECT key, state, version, body, seal FROM intents"
 OF_KEY: Final = f"{ALL} WHERE key = ?"
@@ -102,9 +101,8 @@ class LedgerFile:
         with self._turn:
             try:
                 identity = self._identity(account)
-                with closing(_connected(self._path)) as connection:
-                    connection.execute("PRAGMA synchronous=FULL")
-                    connection.execute("PRAGMA cell_size_check=ON")
+                with closing(connected(self._path)) as connection:
+                    be_careful(connection)
                     secret = _trusted(connection, account, whole=identity != self._known)
                     self._known = identity
                     yield connection, secret
@@ -125,15 +123,11 @@ class LedgerFile:
         if self._known is None and self._create and not os.path.lexists(self._path):
             make_directory(directory)
             check_directory(directory)
-            _make_file(self._path, account)
+            make_whole(self._path, lambda connection: _build(connection, account))
         if os.path.lexists(directory):
             check_directory(directory)
-        for name in (self._path + "-wal", self._path + "-shm"):  # they come and go with other processes
-            if (found := _lstat(name)) is not None:
-                check_file(found, name)
-        if (found := _lstat(self._path)) is None:
+        if (found := look_at(self._path)) is None:
             raise self._gone()
-        check_file(found, self._path)
         if self._known not in (None, (found.st_dev, found.st_ino)):
             raise self._gone()
         if found.st_size < max(self._size, 1):
@@ -147,57 +141,19 @@ class LedgerFile:
         )
 
 
-def _lstat(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _make_file(path: str, account: str) -> None:
-    """Build a new ledger beside *path* and link it there, unless another process was first."""
-    beside = f"{path}.{secrets.token_hex(8)}.new"
-    os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    try:
-        with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
-            _build(connection, account)
-        sync(beside)
-        try:
-            os.link(beside, path, follow_symlinks=False)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(beside)  # noqa: PTH108 - as above
-        sync(os.path.dirname(path))  # noqa: PTH120 - as above
-
-
 def _build(connection: sqlite3.Connection, account: str) -> None:
-    connection.execute("PRAGMA journal_mode=WAL").fetchall()
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.executescript(SCHEMA)
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={VERSION}")
     known = {"account": account.encode(), "secret": secrets.token_bytes(32)}
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
-
-
-def _connected(path: str) -> sqlite3.Connection:
-    """Give a connection to a file that exists; nothing is created, and no transaction begins by itself."""
-    return sqlite3.connect(f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY)
-
-
-def _quoted(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    fill(connection, SCHEMA, application_id=APPLICATION_ID, version=VERSION, known=known)
 
 
 def _trusted(connection: sqlite3.Connection, account: str, *, whole: bool) -> bytes:
     """Give the secret of a file that is a ledger, this account's, of this version, and sound."""
-    if _pragma(connection, "application_id") != APPLICATION_ID:
+    if pragma(connection, "application_id") != APPLICATION_ID:
         raise LedgerError("the file at the ledger's path is no ledger; it is not touched, and nothing was sent")
     _migrate(connection)
-    if _pragma(connection, "journal_mode") != "wal":
+    if pragma(connection, "journal_mode") != "wal":
         raise LedgerError("the ledger is not in WAL mode: something else has changed it; nothing was sent")
-    if whole and _pragma(connection, "integrity_check") != "ok":
+    if whole and pragma(connection, "integrity_check") != "ok":
         raise LedgerError("the ledger is damaged: SQLite finds it inconsistent. Restore it; nothing was sent")
     known = dict(connection.execute("SELECT name, value FROM meta").fetchall())
     secret = known.get("secret")
@@ -216,11 +172,11 @@ def _trusted(connection: sqlite3.Connection, account: str, *, whole: bool) -> by
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an older file up to this version, in one transaction; a newer one is not for us."""
-    version = _pragma(connection, "user_version")
+    version = pragma(connection, "user_version")
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    version = int(str(_pragma(connection, "user_version")))
+    version = int(str(pragma(connection, "user_version")))
     if version > VERSION:
         raise LedgerError(f"the ledger was written by a newer viber_async (schema {version}); nothing was sent")
     for old in range(version, VERSION):
@@ -230,10 +186,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> object:
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
 # Rows

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -56,13 +59,13 @@ def open_file(path: str, flags: int) -> int:
     return handle
 
 
-def replace_file(path: str, body: bytes) -> None:
-    """Put *body* in place of the file at *path*, or of none, wholly and durably: whoever reads finds old or new."""
+def replace_file(path: str, pieces: Iterable[bytes]) -> None:
+    """Put *pieces* in place of the file at *path*, or of none, wholly and durably: whoever reads finds old or new."""
     beside = f"{path}.{secrets.token_hex(8)}.new"
     handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - it is open already
-            file.write(body)
+            file.writelines(pieces)
             file.flush()
             os.fsync(handle)
         os.replace(beside, path)  # noqa: PTH105 - as above

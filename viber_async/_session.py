@@ -8,7 +8,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from viber_async import _defaults as defaults
 from viber_async import _settings as checked
@@ -303,6 +303,16 @@ class Caller:
     def once(self) -> Once:
         """Give what creates campaigns at most once."""
         return self._parts.once
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """Give how often a failed attempt is repeated."""
+        return self._options.retries
+
+    def varied(self, *, lane: Lane | None = None, retries: RetryPolicy | None = None) -> Caller:
+        """Give what runs calls in another way for the same session."""
+        old = self._options
+        return Caller(self._parts, evolve(old, lane=lane or old.lane, retries=retries or old.retries))
 
     @property
     def closing(self) -> bool:

@@ -40,7 +40,7 @@ class TokenFile:
         """Keep *token*; what cannot be read is replaced by it."""
         check_directory(os.path.dirname(self._path))  # noqa: PTH120 - as in _private_file
         now = time.time()
-        replace_file(self._path, rules.written({**self._tokens(now), account: token}, now=now))
+        replace_file(self._path, [rules.written({**self._tokens(now), account: token}, now=now)])
 
     def _tokens(self, now: float) -> dict[str, StoredToken]:
         try:

@@ -20,9 +20,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from viber_async import ConfigurationError, CreateHandle, LedgerError, LedgerRow, SqliteLedger
+from viber_async import ConfigurationError, CreateHandle, LedgerError, LedgerRow, SqliteLedger, _private_database
 from viber_async import _ledger_file as files
-from viber_async import _private_file
 from viber_async._sansio.ledger import State
 
 ACCOUNT = "account"
@@ -165,10 +164,10 @@ async def test_of_two_who_make_it_at_once_the_second_uses_the_firsts(
     """The file comes into being whole, by one of them."""
     build = files._build
 
-    def overtaken(place: str, account: str) -> None:
+    def overtaken(connection: sqlite3.Connection, account: str) -> None:
         monkeypatch.setattr(files, "_build", build)
         files.LedgerFile(str(path), create=True).put(ACCOUNT, ROW)
-        build(place, account)
+        build(connection, account)
 
     monkeypatch.setattr(files, "_build", overtaken)
 
@@ -481,7 +480,7 @@ async def test_a_ledger_that_another_process_holds_is_waited_for_and_then_an_err
 ) -> None:
     """A hung process must not let us send without a record."""
     ledger = await filled(path, 1)
-    monkeypatch.setattr(_private_file, "BUSY", 0.05)
+    monkeypatch.setattr(_private_database, "BUSY", 0.05)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
 

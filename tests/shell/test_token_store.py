@@ -65,7 +65,7 @@ def keep(path: Path, value: str = "kept", *, account: str = ACCOUNT, left: float
     """Leave a file there, as another process would have."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     token = StoredToken(value=value, expires_at=time.time() + left, lifetime=3600)
-    private.replace_file(str(path), token_file.written({account: token}, now=0))
+    private.replace_file(str(path), [token_file.written({account: token}, now=0)])
 
 
 # What it keeps

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from viber_async import errors
 
@@ -41,27 +41,23 @@ class Span:
         return self.stop - self.start
 
 
-@define
 class Batches:
     """Hands out spans of *count* phones; each has to be answered by `accepted` or `refused` before the next."""
 
-    _count: int
-    _largest: int = field(kw_only=True, default=BATCH)
-    _next: int = field(init=False, default=0)
-    _halves: list[Span] = field(init=False, factory=list[Span])
-    """Parts of refused batches, the next one last."""
-    _culprit: Span | None = field(init=False, default=None)
-    """The whole batch that is being halved."""
-    _alone: int = field(init=False, default=0)
-    """How many phones of it stood alone."""
-    _smallest: int = field(init=False, default=0)
-    _size: int = field(init=False)
-    _in_a_row: int = field(init=False, default=0)
-    _patience: int = field(init=False, default=PATIENCE)
-    _refused_in_a_row: int = field(init=False, default=0)
-
-    def __attrs_post_init__(self) -> None:
-        self._size = self._largest
+    def __init__(self, count: int, *, largest: int = BATCH) -> None:
+        self._count = count
+        self._largest = self._size = largest
+        self._next = 0
+        self._halves: list[Span] = []
+        """Parts of refused batches, the next one last."""
+        self._halving = False
+        self._alone = 0
+        """How many phones of the batch that is being halved stood alone."""
+        self._went_through = 0
+        """The most of it that went through at once."""
+        self._in_a_row = 0
+        self._patience = PATIENCE
+        self._refused_in_a_row = 0
 
     @property
     def size(self) -> int:
@@ -77,7 +73,7 @@ class Batches:
         """Give the next batch, or None when there is none left."""
         if self._halves:
             return self._halves.pop()
-        if self._culprit is not None:
+        if self._halving:
             self._judge()
         if self._next == self._count:
             return None
@@ -88,8 +84,8 @@ class Batches:
     def accepted(self, span: Span) -> None:
         """Note that *span* went through."""
         self._refused_in_a_row = 0
-        if self._culprit is not None:
-            self._smallest = max(self._smallest, len(span))
+        if self._halving:
+            self._went_through = max(self._went_through, len(span))
         elif self._size < self._largest:
             self._in_a_row += 1
             if self._in_a_row >= self._patience:
@@ -97,8 +93,8 @@ class Batches:
 
     def refused(self, span: Span) -> bool:
         """Note that *span* was refused; True if that is final, because it is one phone."""
-        if self._culprit is None:
-            self._culprit, self._alone, self._smallest = span, 0, 0
+        if not self._halving:
+            self._halving, self._alone, self._went_through = True, 0, 0
         if len(span) == 1:
             self._alone += 1
             self._refused_in_a_row += 1
@@ -110,9 +106,9 @@ class Batches:
     def _judge(self) -> None:
         """Say what a batch was refused for, now that all its parts are through."""
         if not self._alone:
-            self._size, self._in_a_row = max(1, self._smallest), 0
+            self._size, self._in_a_row = self._went_through, 0
             self._patience *= 2
-        self._culprit = None
+        self._halving = False
 
 
 def is_about_the_batch(error: errors.ViberError) -> bool:

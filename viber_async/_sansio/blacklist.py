@@ -105,27 +105,6 @@ def list_blacklist(limit: int, offset: int) -> Call[Page[BlacklistEntry]]:
     return Call(Kind.READ, method="GET", path=PATH, read=_read_page, params=window(limit, offset))
 
 
-@frozen
-class Numbers:
-    """One page of the blacklist, as a sync reads it: ids and phones, and what else was asked for."""
-
-    ids: list[int]
-    phones: list[int] = field(kw_only=True)
-    """0 where there is no phone to read."""
-    total: int | None = field(kw_only=True)
-    descriptions: list[str] | None = field(kw_only=True)
-    dates: list[object] | None = field(kw_only=True)
-    """As they came: few of them are ever looked at."""
-    unreadable: dict[int, str] = field(kw_only=True)
-    """What stands in place of a phone, by the row's index; fit to be shown."""
-
-
-def list_numbers(limit: int, offset: int, *, detailed: bool) -> Call[Numbers]:
-    """Give one page of the blacklist with nothing made for each row; a *detailed* one knows description and date."""
-    read = partial(_read_numbers, detailed=detailed)
-    return Call(Kind.READ, method="GET", path=PATH, read=read, params=window(limit, offset))
-
-
 def count_blacklist() -> Call[int]:
     """Give how many rows there are, by the provider's own word: there is no call for it, so one row is asked for."""
     return Call(Kind.READ, method="GET", path=PATH, read=_read_total, params=window(1, 0))

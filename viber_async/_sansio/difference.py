@@ -13,16 +13,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.converter import make_converter
-
 from viber_async._sansio.number_page import NO_NUMBER
-from viber_async._sansio.numbers import PRIME, fingerprint, together
+from viber_async._sansio.numbers import PRIME, fingerprint, together, without
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
     from viber_async._sansio.number_page import NumberPage
@@ -48,6 +47,9 @@ class Kept:
     """They are younger than the minimum, or may be."""
 
 
+NOTHING_KEPT: Final = Kept()
+
+
 @frozen
 class Unread:
     """A row of the blacklist whose phone cannot be read."""
@@ -71,26 +73,29 @@ class Changes:
     """How many phones may be removed at all: the others, and of those that are there the ones with the tag."""
     wanted_print: int
     remote_print: int
+    left: int
+    """Phones that could be removed, and are left for another run."""
+    rest_print: int
+    """Of the phones that are neither wanted nor to be removed."""
 
 
-@define
 class Difference:
-    """Takes the pages of a walk."""
+    """Takes the pages of a walk; *index* holds the wanted phones, all of them."""
 
-    _index: Index
-    """The wanted phones, all of them."""
-    _terms: Terms = field(kw_only=True)
-    _salt: int = field(kw_only=True)
-    _is_young: IsYoung = field(kw_only=True)
-    _candidates: array[int] = field(init=False, factory=lambda: array("q"))
-    _protected: array[int] = field(init=False, factory=lambda: array("q"))
-    """Phones of rows that stay; another row of the same phone may be a candidate."""
-    _owned: int = field(init=False, default=0)
-    _others_print: int = field(init=False, default=1)
-    _unreadable: int = field(init=False, default=0)
-    _foreign: int = field(init=False, default=0)
-    _young: int = field(init=False, default=0)
-    _unread: list[Unread] = field(init=False, factory=list[Unread])
+    def __init__(self, index: Index, *, terms: Terms, salt: int, is_young: IsYoung) -> None:
+        self._index = index
+        self._terms = terms
+        self._salt = salt
+        self._is_young = is_young
+        self._candidates = array("q")
+        self._protected = array("q")
+        """Phones of rows that stay; another row of the same phone may be a candidate."""
+        self._owned = 0
+        self._others_print = 1
+        self._unreadable = 0
+        self._foreign = 0
+        self._young = 0
+        self._unread: list[Unread] = []
 
     def take(self, page: NumberPage, new: Sequence[int]) -> None:
         """Take the rows of *page* whose indexes are *new*."""
@@ -133,10 +138,14 @@ class Difference:
             else:
                 self._candidates.append(phone)
 
-    def finish(self) -> Changes:
-        """Give what came out when the walk is over."""
+    def finish(self, *, only: Iterable[int] | None = None) -> Changes:
+        """Give what came out when the walk is over; with *only*, nothing else is removed."""
         removes = set(self._candidates)
         removes.difference_update(self._protected)
+        could = len(removes)
+        if only is not None:
+            removes.intersection_update(only)
+        gone = fingerprint((number for number in self._candidates if number in removes), self._salt)
         adds, there = self._index.missing(), self._index.met()
         there_print = fingerprint(there, self._salt)
         return Changes(
@@ -148,6 +157,8 @@ class Difference:
             removable=self._owned,
             wanted_print=together(there_print, fingerprint(adds, self._salt)),
             remote_print=together(there_print, self._others_print),
+            rest_print=without(self._others_print, gone),
+            left=could - len(removes),
         )
 
 

@@ -1,4 +1,4 @@
-"""When a sync must not begin: each guard is one rule, one short word for its reason, and a sentence that says what to do.
+"""When a sync must not begin: each guard is a rule, a short word for its reason, and a sentence that says what to do.
 
 They run before anything is written. The first that objects speaks.
 """
@@ -104,8 +104,8 @@ def _brake(facts: Facts) -> None:
     allowed = allowed_removals(facts.terms, facts.removable)
     if len(facts.removes) > allowed:
         raise SyncRefusedError(
-            f"{len(facts.removes)} of {facts.removable} phones would be removed, and {allowed} may be: look at the plan "
-            "in add_only mode first, and if they are meant to go, say so with max_remove. Nothing was written",
+            f"{len(facts.removes)} of {facts.removable} phones would be removed, and {allowed} may be: look at "
+            "the source first, and if they are meant to go, say so with max_remove. Nothing was written",
             reason="max_remove",
         )
 

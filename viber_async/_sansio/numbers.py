@@ -8,8 +8,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, repeat
-from typing import Final, overload
+from itertools import compress
+from typing import Final, cast, overload
 
 from viber_async._sansio.privacy import mask_phone
 
@@ -60,7 +60,9 @@ class Phones(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Phones):
             return self._numbers == other._numbers
-        return list(self) == list(other) if isinstance(other, (tuple, list)) else NotImplemented
+        if isinstance(other, (tuple, list)):
+            return list(self) == list(cast("Sequence[object]", other))
+        return NotImplemented
 
     def __reduce__(self) -> tuple[type[Phones], tuple[array[int]]]:
         return Phones, (self._numbers,)
@@ -84,7 +86,7 @@ class Index:
     def add(self, numbers: Iterable[int]) -> None:
         """Take *numbers* in, unmarked; all of them before the first is looked up."""
         if self._many is None:
-            self._few.update(zip(numbers, repeat(False), strict=False))
+            self._few.update(dict.fromkeys(numbers, False))
             if len(self._few) > self._large:
                 self._many, self._few = _Buckets(self._few), {}
         else:
@@ -249,3 +251,8 @@ def together(*fingerprints: int) -> int:
     for each in fingerprints:
         product = product * each % PRIME
     return product
+
+
+def without(whole: int, part: int) -> int:
+    """Give the fingerprint of the list that *whole* is of, without those that *part* is of."""
+    return whole * pow(part, -1, PRIME) % PRIME

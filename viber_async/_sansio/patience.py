@@ -1,14 +1,12 @@
 """How long a sync waits for a provider that does not answer, once the call's own repetitions are used up.
 
-A pause of two seconds is nothing to a job of the night, and a pause of five minutes is worth waiting for; one of half an
-hour is somebody else's night. The pauses grow, so that a long outage costs a dozen requests and not a thousand.
+Two seconds are nothing to a job of the night, and five minutes are worth waiting for; half an hour is another night's
+work. The pauses grow, so that a long outage costs a dozen requests and not a thousand.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-from attrs import define, field
 
 from viber_async import errors
 from viber_async._sansio.retry import Failure, failure
@@ -22,13 +20,13 @@ UNREADABLE: Final = 2
 """How often a page that cannot be read is asked for again: what is between may garble one, but not three."""
 
 
-@define
 class Patience:
     """For one page or one batch: says how long to wait after each failure, until it is over."""
 
-    _waited: float = field(init=False, default=0.0)
-    _pause: float = field(init=False, default=FIRST)
-    _garbled: int = field(init=False, default=0)
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self._pause = FIRST
+        self._garbled = 0
 
     def pause(self, error: errors.ViberError) -> float | None:
         """Give the seconds to wait before another try, or None: it is not worth one, or there is no patience left."""

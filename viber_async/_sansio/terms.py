@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, cast
 
-from attrs import field, frozen
+from attrs import frozen
 
 from viber_async._sansio.blacklist import MAX_DESCRIPTION
 from viber_async._sansio.door import one_line
@@ -100,7 +100,7 @@ def checked_terms(  # noqa: PLR0913 - the arguments of one public call
 def _mode(value: object) -> Mode:
     if value not in ("add_only", "mirror"):
         raise refused("mode", value, '"add_only" or "mirror"')
-    return cast("Mode", value)
+    return value
 
 
 def _max_remove(value: object) -> int | None:

@@ -1,0 +1,766 @@
+"""Runs that end in the middle: what the journal keeps, what the next run does, and who may not run at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tests.shell.clock import in_virtual_time
+from tests.shell.provider import no
+from tests.shell.sessions import session_over
+from tests.sync.blacklist import BlacklistProvider, once
+from viber_async import (
+    ApiKey,
+    SessionClosedError,
+    SyncInterruptedError,
+    SyncPlan,
+    SyncRefusedError,
+)
+from viber_async._session import Caller
+from viber_async.sync import journal as journals
+from viber_async.sync import lock as locks
+from viber_async.sync.journal import ADD, DONE, REFUSED, REMOVE, Begun, JournalFile, NoJournal
+from viber_async.sync.lock import AccountLock
+
+B = 380_500_000_000
+
+
+def phones(*numbers: int) -> list[int]:
+    return [B + number for number in numbers]
+
+
+# Going on
+
+
+@in_virtual_time
+async def test_adds_go_on_where_they_ended(tmp_path: Path) -> None:
+    """The next run adds what is missing, and counts what the first one did."""
+    provider = BlacklistProvider(phones(*range(100)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if len(provider.writes) > 2 else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(2000)), journal=path)
+        provider.faults.clear()
+        sent = len(provider.writes)
+        report = await session.blacklist.sync(phones(*range(2000)), journal=path)
+
+    assert provider.phones == set(phones(*range(2000)))
+    assert (report.converged, report.already_there, report.added, report.unverified) == (True, 100, 1900, 0)
+    assert [len(sent) for _, sent in provider.writes[sent:]] == [500, 400]
+
+
+@in_virtual_time
+async def test_a_removal_that_may_have_been_done_is_counted(tmp_path: Path) -> None:
+    """Its answer never came; what is gone is gone, and the report says so."""
+    provider = BlacklistProvider(phones(*range(1000)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    provider.after = lambda request, _: no(503) if request.method == "DELETE" else None
+    provider.faults.append(lambda request: no(503) if len(provider.writes) > 1 else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(50, 1000)), journal=path, mode="mirror")
+        provider.faults.clear()
+        provider.after = lambda request, response: None
+        report = await session.blacklist.sync(phones(*range(50, 1000)), journal=path, mode="mirror")
+
+    assert [method for method, _ in provider.history] == ["DELETE"]
+    assert (report.converged, report.removed, report.already_there) == (True, 50, 950)
+
+
+@in_virtual_time
+async def test_nothing_is_removed_beyond_the_first_plan(tmp_path: Path) -> None:
+    """Whoever left the source meanwhile is another run's matter."""
+    provider = BlacklistProvider(phones(*range(1000)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "DELETE" else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(50, 1000)), journal=path, mode="mirror")
+        provider.faults.clear()
+        report = await session.blacklist.sync(phones(40, *range(60, 1000)), journal=path, mode="mirror")
+        rest = await session.blacklist.sync(phones(40, *range(60, 1000)), journal=path, mode="mirror")
+
+    assert provider.history[0] == ("DELETE", tuple(n for n in phones(*range(50)) if n != B + 40))
+    assert (report.removed, report.converged) == (49, True)
+    assert any("10 more phones could go" in note for note in report.notes)
+    assert (rest.removed, rest.converged) == (10, True)
+
+
+@in_virtual_time
+async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
+    """Though the blacklist has moved, by its own hand."""
+    provider = BlacklistProvider(phones(*range(1500)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(700, 1700)), mode="mirror", max_remove=700)
+        provider.faults.append(
+            lambda request: no(503) if [method for method, _ in provider.writes].count("DELETE") > 1 else None
+        )
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.apply(plan, journal=path)
+        provider.faults.clear()
+        report = await session.blacklist.apply(plan, journal=path)
+
+    assert provider.phones == set(phones(*range(700, 1700)))
+    assert [method for method, _ in provider.history] == ["POST", "DELETE", "DELETE"]
+    assert (report.converged, report.added, report.already_there, report.removed) == (True, 200, 800, 700)
+
+
+@in_virtual_time
+async def test_an_old_plan_goes_on_only_where_nothing_is_to_be_removed(tmp_path: Path) -> None:
+    """Adds can do no harm; a removal of yesterday can."""
+    for mode, wanted in (("add_only", range(200)), ("mirror", range(50, 200))):
+        provider = BlacklistProvider(phones(*range(100)))
+        session, _ = session_over(provider=provider)
+        provider.faults.append(once(no(503), at=1))
+        async with session:
+            plan = await session.blacklist.plan(phones(*wanted), mode=mode)
+            provider.faults[:] = [lambda request: no(503) if request.method == "POST" else None]
+            with pytest.raises(SyncInterruptedError):
+                await session.blacklist.apply(plan, journal=tmp_path / mode)
+            provider.faults.clear()
+            old = evolve(plan, created_at=plan.created_at.replace(year=2020))
+            if mode == "add_only":
+                assert (await session.blacklist.apply(old, journal=tmp_path / mode)).converged
+            else:
+                with pytest.raises(SyncRefusedError) as caught:
+                    await session.blacklist.apply(old, journal=tmp_path / mode)
+                assert caught.value.reason == "expired"
+
+
+@in_virtual_time
+async def test_a_finished_journal_is_used_afresh(tmp_path: Path) -> None:
+    """The next night has the same path."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    async with session:
+        first = await session.blacklist.sync(phones(1), journal=tmp_path / "journal")
+        second = await session.blacklist.sync(phones(2), journal=str(tmp_path / "journal"), mode="add_only")
+
+    assert (first.added, second.added, second.already_there) == (1, 1, 0)
+
+
+@in_virtual_time
+async def test_a_journal_of_another_errand_is_refused(tmp_path: Path) -> None:
+    """Another source, other terms, a plan: each has its own, until the first is finished."""
+    provider = BlacklistProvider()
+    source = tmp_path / "numbers"
+    source.write_text(f"{B + 1}\n")
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "POST" else None)
+    async with session:
+        plan = await session.blacklist.plan(phones(1))
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(1), journal=tmp_path / "journal")
+        provider.faults.clear()
+        for call in (
+            session.blacklist.sync(source, journal=tmp_path / "journal"),
+            session.blacklist.sync(phones(1), journal=tmp_path / "journal", mode="mirror"),
+            session.blacklist.sync(phones(1), journal=tmp_path / "journal", owner="crm"),
+            session.blacklist.apply(plan, journal=tmp_path / "journal"),
+        ):
+            with pytest.raises(SyncRefusedError, match="another sync") as caught:
+                await call
+            assert caught.value.reason == "journal"
+
+    assert provider.history == []
+
+
+@in_virtual_time
+async def test_a_journal_of_another_account_is_refused(tmp_path: Path) -> None:
+    """Even a finished one."""
+    first, _ = session_over(provider=BlacklistProvider())
+    second, provider = session_over(provider=BlacklistProvider(), credentials=ApiKey("other"))
+    async with first, second:
+        await first.blacklist.sync(phones(1), journal=tmp_path / "journal")
+        with pytest.raises(SyncRefusedError, match="another account"):
+            await second.blacklist.sync(phones(1), journal=tmp_path / "journal")
+
+    assert provider.requests == []
+
+
+# Cancelled
+
+
+@in_virtual_time
+async def test_a_cancel_finishes_the_batch_under_way(tmp_path: Path) -> None:
+    """D09: its outcome is in the journal, and the error behind the cancel says how to go on."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    arrived = asyncio.Event()
+
+    async def slowly(request):
+        arrived.set()
+        await asyncio.sleep(5)
+        return provider._carry_out(request)
+
+    provider.faults.append(once(slowly, at=2))
+    path = tmp_path / "journal"
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(*range(1500)), journal=path))
+        await arrived.wait()
+        began = asyncio.get_running_loop().time()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        took = asyncio.get_running_loop().time() - began
+        begun = JournalFile(str(path))
+        found = begun.open(Caller(session._parts, session._options).account)
+        begun.close()
+        report = await session.blacklist.sync(phones(*range(1500)), journal=path)
+
+    assert took == pytest.approx(5, abs=0.1)
+    assert isinstance(caught.value.__cause__, SyncInterruptedError)
+    assert caught.value.__cause__.journal == str(path)
+    assert "with the journal" in str(caught.value.__cause__)
+    assert found is not None
+    assert len(found.added) == 1000
+    assert (report.added, report.already_there) == (1500, 0)
+
+
+@in_virtual_time
+async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None:
+    """A container is killed after ten."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    arrived = asyncio.Event()
+
+    async def never(_request):
+        arrived.set()
+        await asyncio.sleep(3600)
+
+    provider.faults.append(once(never, at=1))
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
+        await arrived.wait()
+        began = asyncio.get_running_loop().time()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+
+        assert asyncio.get_running_loop().time() - began < 10
+    assert "run the same again to go on" in str(caught.value.__cause__)
+
+
+@in_virtual_time
+async def test_a_cancel_in_a_pause_ends_at_once() -> None:
+    """Nothing is under way then."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "POST" else None)
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
+        await asyncio.sleep(100)
+        began = asyncio.get_running_loop().time()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert asyncio.get_running_loop().time() == began
+
+
+@in_virtual_time
+async def test_closing_the_session_ends_a_sync_by_name(tmp_path: Path) -> None:
+    """Whatever it was doing; the lock is free afterwards."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    arrived = asyncio.Event()
+
+    async def never(_request):
+        arrived.set()
+        await asyncio.sleep(3600)
+
+    provider.faults.append(once(never, at=1))
+    task = asyncio.ensure_future(session.blacklist.sync(phones(1), journal=tmp_path / "journal"))
+    await arrived.wait()
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await task
+
+    other, _ = session_over(provider=BlacklistProvider())
+    async with other:
+        assert (await other.blacklist.sync(phones(1), journal=tmp_path / "journal")).converged
+
+
+async def test_closing_while_the_journal_is_written_is_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step is cancelled in a thread's hands, and not the one who waits for it."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    loop = asyncio.get_running_loop()
+    reached = asyncio.Event()
+    really = JournalFile.intend
+
+    def slowly(self, kind, numbers):
+        loop.call_soon_threadsafe(reached.set)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result()
+        return really(self, kind, numbers)
+
+    monkeypatch.setattr(JournalFile, "intend", slowly)
+    task = asyncio.ensure_future(session.blacklist.sync(phones(1), journal=tmp_path / "journal"))
+    await reached.wait()
+    await session.aclose()
+
+    with pytest.raises(SessionClosedError, match="in the middle of a sync"):
+        await task
+
+
+# One at a time
+
+
+@in_virtual_time
+async def test_two_runs_of_one_account_exclude_each_other() -> None:
+    """M03: the second is told who and since when; another account's is not held up."""
+    session, provider = session_over(provider=BlacklistProvider())
+    other, _ = session_over(provider=BlacklistProvider(), credentials=ApiKey("other"))
+    plan = await session.blacklist.plan(phones(1))
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def waits(request):
+        arrived.set()
+        await go_on.wait()
+        return provider._carry_out(request)
+
+    provider.faults.append(once(waits, at=1))
+    async with session, other:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
+        await arrived.wait()
+        for call in (session.blacklist.sync(phones(2)), session.blacklist.apply(plan)):
+            with pytest.raises(SyncRefusedError, match=rf"process {os.getpid()}, since 20\d\d") as caught:
+                await call
+            assert caught.value.reason == "locked"
+        assert (await other.blacklist.sync(phones(2))).converged
+        go_on.set()
+        assert (await task).converged
+
+
+def test_the_lock_of_a_dead_process_is_free() -> None:
+    """M03: the system lets go of it, however the process ended."""
+    code = (
+        "import os, signal; from viber_async.sync.lock import AccountLock; AccountLock('dead').take(); print('taken', "
+        "flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lock = AccountLock("dead")
+    lock.take()
+    lock.release()
+    lock.release()
+
+    assert (child.stdout, child.returncode) == ("taken\n", -9)
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"pid": "x"}'])
+def test_a_lock_that_says_nothing_of_its_holder_holds_all_the_same(said: str) -> None:
+    """What stands in the file is for people."""
+    first, second = AccountLock("mute"), AccountLock("mute")
+    first.take()
+    (locks.state_directory() / "blacklist-mute.lock").write_text(said)
+    try:
+        with pytest.raises(SyncRefusedError, match="blacklist: wait") as caught:
+            second.take()
+    finally:
+        first.release()
+
+    assert caught.value.reason == "locked"
+
+
+@pytest.mark.parametrize("trouble", ["link", "open to others", "no directory", "no locks"])
+def test_a_lock_that_cannot_be_had_is_a_refusal(trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never done without."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    ours = tmp_path / "viber-async"
+    match trouble:
+        case "link":
+            (tmp_path / "elsewhere").mkdir(mode=0o700)
+            ours.symlink_to(tmp_path / "elsewhere")
+        case "open to others":
+            ours.mkdir()
+            ours.chmod(0o777)
+        case "no directory":
+            ours.write_text("")
+        case _:
+
+            def without(_handle: int, _how: int) -> None:
+                raise OSError(37, "No locks available")
+
+            monkeypatch.setattr(locks.fcntl, "flock", without)
+    with pytest.raises(SyncRefusedError, match="set XDG_STATE_HOME") as caught:
+        AccountLock("any").take()
+
+    assert caught.value.reason == "lock"
+
+
+def test_without_a_state_home_locks_are_in_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A relative one does not count, as its specification says."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = set()
+    for value in ("relative", ""):
+        monkeypatch.setenv("XDG_STATE_HOME", value)
+        found.add(locks.state_directory())
+
+    assert found == {tmp_path / ".local" / "state" / "viber-async"}
+
+
+# The journal's file
+
+
+def opened(path: Path) -> JournalFile:
+    journal = JournalFile(str(path))
+    journal.open("account")
+    return journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the journal is; its directory is not there yet."""
+    return tmp_path / "kept" / "journal"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A journal of a run that did not end."""
+    journal = opened(path)
+    journal.begin("errand", array("q", range(B, B + 12_000)))
+    journal.settle(journal.intend(ADD, array("q", phones(1, 2))), DONE)
+    journal.settle(journal.intend(ADD, array("q", phones(3))), REFUSED)
+    journal.intend(REMOVE, array("q", phones(4)))
+    journal.close()
+    return path
+
+
+def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
+    """What was tried counts, what was refused does not."""
+    begun = JournalFile(str(filled)).open("account")
+
+    assert begun == Begun(
+        "errand",
+        planned=array("q", range(B, B + 12_000)),
+        added=array("q", phones(1, 2)),
+        removed=array("q", phones(4)),
+    )
+    assert str(B) not in repr(begun)
+
+
+def test_the_file_is_for_the_owner_alone(path: Path) -> None:
+    """S08: from the moment it exists, whatever the umask."""
+    old = os.umask(0)
+    try:
+        opened(path).close()
+    finally:
+        os.umask(old)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_every_step_is_in_the_file_itself(path: Path) -> None:
+    """Also if its log is lost."""
+    journal = opened(path)
+    journal.begin("errand", array("q"))
+    journal.intend(ADD, array("q", phones(1)))
+    copy = path.parent / "copy"
+    copy.write_bytes(path.read_bytes())
+    copy.chmod(0o600)
+    journal.close()
+
+    assert JournalFile(str(copy)).open("account") == Begun(
+        "errand", planned=array("q"), added=array("q", phones(1)), removed=array("q")
+    )
+
+
+def truncated(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"x" * 5000)
+
+
+def linked(path: Path) -> None:
+    path.rename(path.parent / "other")
+    path.symlink_to(path.parent / "other")
+
+
+def readable(path: Path) -> None:
+    path.chmod(0o644)
+
+
+def odd_log(path: Path) -> None:
+    Path(f"{path}-wal").symlink_to(path)
+
+
+def change(statement: str, *values: object) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        connection = sqlite3.connect(path)
+        connection.execute(statement, values)
+        connection.commit()
+        connection.close()
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        truncated,
+        emptied,
+        no_database,
+        linked,
+        readable,
+        odd_log,
+        change("PRAGMA application_id=7"),
+        change("PRAGMA user_version=2"),
+        change("UPDATE steps SET state = 'refused' WHERE kind = 'remove'"),
+        change("UPDATE steps SET phones = zeroblob(8) WHERE id = 1"),
+        change("UPDATE steps SET seal = 'x' WHERE id = 1"),
+        change("DELETE FROM steps WHERE kind = 'planned' AND id = 1"),
+        change("UPDATE meta SET value = ? WHERE name = 'run'", b'{"errand": "", "over": true, "steps": 0}'),
+        change("DELETE FROM meta WHERE name = 'secret'"),
+        change("DROP TABLE steps"),
+    ],
+    ids=lambda spoil: getattr(spoil, "__name__", None),
+)
+def test_a_journal_that_is_not_as_it_was_written_is_refused(spoil, filled: Path) -> None:
+    """D04, D08: torn, changed, somebody else's, of another version: never taken for an empty one."""
+    spoil(filled)
+
+    with pytest.raises(SyncRefusedError, match="Nothing was written") as caught:
+        JournalFile(str(filled)).open("account")
+    assert caught.value.reason == "journal"
+
+
+def test_every_flipped_bit_is_noticed_or_does_not_matter(filled: Path) -> None:
+    """D04: what is believed is what was written."""
+    whole = JournalFile(str(filled)).open("account")
+    body = filled.read_bytes()
+    believed = []
+    for place in range(0, len(body), max(1, len(body) // 150)):
+        filled.write_bytes(body[:place] + bytes([body[place] ^ 16]) + body[place + 1 :])
+        for name in ("-wal", "-shm"):
+            Path(f"{filled}{name}").unlink(missing_ok=True)
+        journal = JournalFile(str(filled))
+        try:
+            believed.append(journal.open("account"))
+        except SyncRefusedError:
+            continue
+        finally:
+            journal.close()
+
+    assert all(begun == whole for begun in believed)
+    assert len(believed) < 100
+
+
+def test_a_directory_that_others_can_write_is_refused(path: Path) -> None:
+    """They could put another journal in its place."""
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+
+    with pytest.raises(SyncRefusedError, match="written by others"):
+        JournalFile(str(path)).open("account")
+
+
+def test_a_directory_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
+    """Its parent is not there."""
+
+    with pytest.raises(SyncRefusedError, match="cannot be used"):
+        JournalFile(str(tmp_path / "a" / "b" / "c")).open("account")
+
+
+def test_a_journal_that_vanishes_while_it_is_made_is_a_refusal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody tidies up."""
+    monkeypatch.setattr(journals, "look_at", lambda _: None)
+
+    with pytest.raises(SyncRefusedError, match="vanished"):
+        JournalFile(str(path)).open("account")
+
+
+@pytest.mark.parametrize("trouble", ["replaced", "gone", "full", "closed"])
+def test_a_journal_that_fails_in_the_middle_ends_the_run(
+    trouble: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D05, D06: without it nothing is sent."""
+    journal = opened(path)
+    journal.begin("errand", array("q"))
+    match trouble:
+        case "replaced":
+            path.rename(path.parent / "away")
+            opened(path).close()
+        case "gone":
+            path.unlink()
+        case "closed":
+            journal.close()
+        case _:
+            journal._connection.execute("PRAGMA max_page_count=1")  # type: ignore[union-attr]
+    with pytest.raises(SyncInterruptedError, match="cannot be written") as caught:
+        for number in range(200):
+            journal.intend(ADD, array("q", range(B, B + 500)))
+            assert number < 199
+    journal.close()
+
+    assert caught.value.journal == str(path)
+
+
+@in_virtual_time
+async def test_nothing_is_sent_that_the_journal_does_not_hold(tmp_path: Path) -> None:
+    """D05: the disk is full when the first batch is to be noted."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    path = tmp_path / "journal"
+    provider.after = lambda *_: path.unlink(missing_ok=True)
+    async with session:
+        with pytest.raises(SyncInterruptedError, match="nothing is sent without it"):
+            await session.blacklist.sync(phones(1), journal=path)
+
+    assert provider.writes == []
+
+
+def test_no_journal_is_a_journal_that_remembers_nothing() -> None:
+    """For runs that need not be resumed."""
+    journal = NoJournal()
+    journal.begin("errand", array("q"))
+    journal.settle(journal.intend(ADD, array("q")), DONE)
+    journal.finish()
+    journal.close()
+
+    assert (journal.path, journal.open("account")) == (None, None)
+
+
+# A plan's file
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    """A plan that was written."""
+    path = tmp_path / "plan"
+
+    @in_virtual_time
+    async def write() -> None:
+        provider = BlacklistProvider([*phones(*range(2500)), None])
+        session, _ = session_over(provider=provider)
+        async with session:
+            plan = await session.blacklist.plan(["0", *phones(*range(5, 2600))], mode="mirror", max_reject=1)
+        plan.to_file(path)
+
+    write()
+    return path
+
+
+def test_a_plan_is_read_as_it_was_written(plan_file: Path) -> None:
+    """With its rejects, its rows that cannot be read, and what it does not show."""
+    plan = SyncPlan.from_file(str(plan_file))
+
+    assert (len(plan.adds), len(plan.removes), plan.unchanged, len(plan.there)) == (100, 5, 2495, 2495)
+    assert (plan.rejects[0].line, plan.unread[0].shown) == (1, "None")
+
+
+def test_every_flipped_bit_of_a_plan_is_noticed(plan_file: Path) -> None:
+    """D04: also where the file would read as another plan."""
+    body = plan_file.read_bytes()
+    for place in range(0, len(body), len(body) // 200):
+        plan_file.write_bytes(body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :])
+        with pytest.raises(SyncRefusedError) as caught:
+            SyncPlan.from_file(plan_file)
+        assert caught.value.reason == "plan"
+
+
+def test_a_plan_that_was_cut_short_is_no_shorter_plan(plan_file: Path) -> None:
+    """D04: at every line, and within lines."""
+    body = plan_file.read_bytes()
+    cuts = [i + 1 for i, byte in enumerate(body[:-1]) if byte == 10] + list(range(0, len(body), len(body) // 50))
+    for cut in cuts:
+        plan_file.write_bytes(body[:cut])
+        with pytest.raises(SyncRefusedError) as caught:
+            SyncPlan.from_file(plan_file)
+        assert caught.value.reason == "plan"
+
+
+def resummed(body: bytes, old: bytes, new: bytes) -> bytes:
+    """Change a plan's text and give it the sum that it should have."""
+    assert old in body
+    lines = body.replace(old, new).splitlines(keepends=True)[:-1]
+    return b"".join(lines) + json.dumps({"sha256": hashlib.sha256(b"".join(lines)).hexdigest()}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b'"viber_async plan":1', b'"viber_async plan":2', "another version"),
+        (b'"adds":100', b'"adds":99', "does not hold"),
+        (b'"380500002500"', b'"7"', "does not hold"),
+        (b'"380500002500"', b'{"a":1}', "not as it was written"),
+        (b'"380500002500"', b'"1000000000000000000000"', "not as it was written"),
+        (b'"mode":"mirror"', b'"mode":"other"', "not as it was written"),
+        (b'"walk":{', b'"walked":{', "not as it was written"),
+    ],
+)
+def test_a_plan_that_does_not_fit_together_is_refused(old: bytes, new: bytes, why: str, plan_file: Path) -> None:
+    """Even with a sum that fits."""
+    plan_file.write_bytes(resummed(plan_file.read_bytes(), old, new))
+
+    with pytest.raises(SyncRefusedError, match=why):
+        SyncPlan.from_file(plan_file)
+
+
+def test_what_stands_behind_the_sum_is_refused(plan_file: Path) -> None:
+    """Two plans in one file are none."""
+    plan_file.write_bytes(plan_file.read_bytes() * 2)
+
+    with pytest.raises(SyncRefusedError, match="goes on behind its end"):
+        SyncPlan.from_file(plan_file)
+
+
+@pytest.mark.parametrize("spoil", [readable, linked, Path.unlink], ids=["readable", "linked", "gone"])
+def test_a_plan_is_believed_only_from_a_private_file(spoil, plan_file: Path) -> None:
+    """S08: it says whom to remove."""
+    spoil(plan_file)
+
+    with pytest.raises(SyncRefusedError) as caught:
+        SyncPlan.from_file(plan_file)
+    assert caught.value.reason == "plan"
+
+
+def test_a_plan_that_cannot_be_written_says_so(plan_file: Path) -> None:
+    """And leaves nothing behind."""
+    plan = SyncPlan.from_file(plan_file)
+    with pytest.raises(SyncRefusedError, match="cannot be written"):
+        plan.to_file(plan_file / "below")
+    target = plan_file.parent / "target"
+    target.mkdir()
+    with pytest.raises(SyncRefusedError, match="cannot be written"):
+        plan.to_file(target)
+
+    assert sorted(each.name for each in plan_file.parent.iterdir()) == ["plan", "target"]
+
+
+def test_a_link_is_replaced_and_not_followed(plan_file: Path) -> None:
+    """What it points to is somebody else's."""
+    plan = SyncPlan.from_file(plan_file)
+    victim, link = plan_file.parent / "victim", plan_file.parent / "link"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    plan.to_file(link)
+
+    assert victim.read_text() == "precious"
+    assert SyncPlan.from_file(link) == plan

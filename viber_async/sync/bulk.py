@@ -1,0 +1,89 @@
+"""The calls of a sync: in the bulk lane, counted, and patient with a provider that is away for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from attrs import evolve
+
+from viber_async._sansio.number_page import list_numbers
+from viber_async._sansio.paging import MAX_LIMIT, Walk
+from viber_async._sansio.patience import LONGEST, Patience, is_transient
+from viber_async.errors import SyncInterruptedError, ViberError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from viber_async._exchange import Reply
+    from viber_async._sansio.call import Call
+    from viber_async._sansio.number_page import NumberPage
+    from viber_async._sansio.paging import WalkReport
+    from viber_async._session import Caller
+    from viber_async.sync.callbacks import Told
+
+T = TypeVar("T")
+
+PROBE_RETRIES: Final = 1
+"""Ours: what a try after a pause repeats by itself; an outage is not answered with three requests each time."""
+
+
+class Bulk:
+    """Makes the calls of one sync."""
+
+    def __init__(self, caller: Caller, told: Told) -> None:
+        self.caller = caller.varied(lane="bulk")
+        self._probing = self.caller.varied(
+            retries=evolve(self.caller.retries, retries=min(PROBE_RETRIES, self.caller.retries.retries))
+        )
+        self.told = told
+
+    async def send(self, call: Call[T], *, again: bool = False) -> Reply[T]:
+        """Give the answer to *call*; *again* after a pause of our own."""
+        caller = self._probing if again else self.caller
+        journey = caller.journey(call)
+        try:
+            return await caller.reply(call, journey)
+        finally:
+            self.told.requests += journey.attempts
+
+    async def patiently(self, call: Call[T]) -> T:
+        """Give what *call*, which may be repeated freely, gives in the end.
+
+        Raises:
+            SyncInterruptedError: the provider did not answer for ten minutes.
+            ViberError: it said no.
+
+        """
+        patience, again = Patience(), False
+        while True:
+            try:
+                return (await self.send(call, again=again)).value
+            except ViberError as error:
+                await pause(patience, error)
+                again = True
+
+    async def walk(
+        self, take: Callable[[NumberPage, Sequence[int]], None], *, phase: str, detailed: bool = False
+    ) -> WalkReport:
+        """Hand each page and the indexes of its new rows to *take*; give the report of the walk."""
+        walk = Walk(limit=MAX_LIMIT, name="blacklist sync")
+        while (offset := walk.offset) is not None:
+            page = await self.patiently(list_numbers(walk.limit, offset, detailed=detailed))
+            take(page, walk.take(page.ids, total=page.total))
+            await self.told.tell(phase, walk.report().rows, walk.total)
+        return walk.report()
+
+
+async def pause(patience: Patience, error: ViberError) -> None:
+    """Wait as long as *patience* has it before another try after *error*, or raise what ends the sync."""
+    seconds = patience.pause(error)
+    if seconds is not None:
+        await asyncio.sleep(seconds)
+    elif is_transient(error):
+        raise SyncInterruptedError(
+            f"the provider was away for {LONGEST / 60:.0f} minutes ({error}); run the same again to go on",
+            delivery=error.delivery,
+        ) from error
+    else:
+        raise error

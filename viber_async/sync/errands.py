@@ -1,0 +1,221 @@
+"""What is behind `blacklist.plan`, `apply` and `sync`: the parts of a sync, put together and let go of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from array import array
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from anyio import CancelScope
+
+from viber_async._exchange import without_frames
+from viber_async._sansio.blacklist import count_blacklist
+from viber_async._sansio.guards import check_account, check_age, moved
+from viber_async._sansio.numbers import Index, fingerprint, together
+from viber_async._sansio.privacy import refused
+from viber_async.errors import SyncInterruptedError, SyncRefusedError
+from viber_async.sync.bulk import Bulk
+from viber_async.sync.callbacks import Asked, Told
+from viber_async.sync.journal import JournalFile, NoJournal
+from viber_async.sync.lock import AccountLock
+from viber_async.sync.planning import Planner, source_of
+from viber_async.sync.run import Run, Todo
+from viber_async.sync.thread import OwnThread
+
+__all__ = ["apply", "plan", "source_of", "sync"]
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from viber_async._sansio.number_page import NumberPage
+    from viber_async._sansio.sync_report import SyncReport
+    from viber_async._sansio.terms import Terms
+    from viber_async._session import Caller
+    from viber_async.sync.callbacks import SyncProgress
+    from viber_async.sync.journal import Begun, Journal
+    from viber_async.sync.plan import StillWanted, SyncPlan
+    from viber_async.sync.source import Source
+
+    TellProgress = Callable[[SyncProgress], object]
+
+
+async def plan(
+    caller: Caller, source: Source, terms: Terms, *, still_wanted: StillWanted | None, progress: TellProgress | None
+) -> SyncPlan:
+    """Give the plan."""
+    thread = OwnThread("viber_async sync")
+    try:
+        return await Planner(Bulk(caller, Told(progress)), thread, terms, still_wanted).plan(source)
+    finally:
+        thread.leave()
+
+
+async def apply(
+    caller: Caller,
+    made: SyncPlan,
+    *,
+    journal: str | os.PathLike[str] | None,
+    still_wanted: StillWanted | None,
+    progress: TellProgress | None,
+) -> SyncReport:
+    """Carry out a plan that was made before."""
+    asks = made.still_wanted if still_wanted is None else still_wanted
+    check_account(made.account, caller.account)
+    if made.asks and asks is None and made.removes:
+        raise SyncRefusedError(
+            "the plan was made with a callback still_wanted, and a file cannot hold one: give it again. Nothing was "
+            "written",
+            reason="still_wanted",
+        )
+    async with Hall.opened(caller, journal, asks, progress) as hall:
+        begun = await hall.begun(f"plan {made.id}")
+        if begun is None or made.removes:
+            check_age(made.created_at, now=datetime.now(UTC))
+        todo = await hall.todo(made, resumed=begun is not None)
+        return await hall.run(made, todo, begun, errand=f"plan {made.id}")
+
+
+async def sync(  # noqa: PLR0913 - as the public call
+    caller: Caller,
+    source: Source,
+    terms: Terms,
+    *,
+    journal: str | os.PathLike[str] | None,
+    still_wanted: StillWanted | None,
+    progress: TellProgress | None,
+) -> SyncReport:
+    """Plan, apply and verify; or go on with the run that *journal* tells of."""
+    async with Hall.opened(caller, journal, still_wanted, progress) as hall:
+        errand = f"sync {terms.mode} owner {terms.owner} from {source.name}"
+        begun = await hall.begun(errand)
+        planner = Planner(hall.bulk, hall.thread, terms, still_wanted)
+        made = await planner.plan(source, only=begun.planned if begun else None)
+        todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=True)
+        return await hall.run(made, todo, begun, errand=errand)
+
+
+class Hall:
+    """Where a run happens: the lock, the journal, a thread, the calls."""
+
+    def __init__(self, caller: Caller, journal: Journal, asked: Asked, told: Told) -> None:
+        self.bulk = Bulk(caller, told)
+        self.thread = OwnThread("viber_async sync")
+        self._journal = journal
+        self._asked = asked
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls,
+        caller: Caller,
+        journal: str | os.PathLike[str] | None,
+        still_wanted: StillWanted | None,
+        progress: TellProgress | None,
+    ) -> AsyncGenerator[Hall]:
+        """Give a hall that nobody else on this machine has for this account; whatever ends it says how to go on."""
+        hall = cls(caller, journal_at(journal), Asked(still_wanted), Told(progress))
+        lock = AccountLock(caller.account)
+        lock.take()
+        try:
+            yield hall
+        except asyncio.CancelledError as cancelled:
+            raise without_frames(cancelled) from hall.interrupted("it was cancelled")
+        except SyncInterruptedError as error:
+            error.journal = hall._journal.path
+            raise
+        finally:
+            with CancelScope(shield=True):
+                await hall.thread.run(hall._journal.close)
+            lock.release()
+            hall.thread.leave()
+            hall._asked.leave()
+
+    def interrupted(self, why: str) -> SyncInterruptedError:
+        """Give the error for a sync that ended in the middle."""
+        path = self._journal.path
+        how = "run the same again" if path is None else f"run the same again with the journal {path}"
+        return SyncInterruptedError(f"the sync did not end: {why}; {how} to go on", journal=path)
+
+    async def begun(self, errand: str) -> Begun | None:
+        """Give the run that is gone on with, if there is one; it must be of the same *errand*."""
+        begun = await self.thread.run(lambda: self._journal.open(self.bulk.caller.account))
+        if begun is not None and begun.errand != errand:
+            raise SyncRefusedError(
+                f"the journal {self._journal.path} tells of another sync that was not finished ({begun.errand}): "
+                "finish that one, name another journal, or delete this one. Nothing was written",
+                reason="journal",
+            )
+        return begun
+
+    async def todo(self, made: SyncPlan, *, resumed: bool) -> Todo:
+        """Give what is to be done of *made* after a look at the other side, which must not have moved.
+
+        A plan that removes is held against every row; of one that only adds the total has to be the same. A run that is
+        gone on with may find what it did itself: what is missing is added, what is still there is removed.
+        """
+        adds, removes = made.adds.numbers, made.removes.numbers
+        if removes or resumed:
+            adds, removes = await self._compared(made, resumed=resumed)
+        else:
+            await self._check_total(made)
+        looked = self.bulk.told.requests
+        return Todo(adds=adds, removes=removes, fresh=False, requests=made.walk.requests, looked=looked)
+
+    async def _check_total(self, made: SyncPlan) -> None:
+        then = made.walk.total_last
+        if then is not None and (now := await self.bulk.patiently(count_blacklist())) != then:
+            raise moved(f"it had {then} rows and has {now}")
+
+    async def _compared(self, made: SyncPlan, *, resumed: bool) -> tuple[array[int], array[int]]:
+        """Give what is missing and what is still to be removed, if that is what the plan says."""
+        index, adds, removes = Index(), Index(), set(made.removes.numbers)
+        adds.add(made.adds.numbers)
+        index.add(made.adds.numbers)
+        index.add(made.there.numbers)
+        found, rest = set[int](), 1
+
+        def take(page: NumberPage, new: Sequence[int]) -> None:
+            nonlocal rest
+            others = index.meet([page.phones[i] for i in new if page.phones[i]])
+            here = removes.intersection(others)
+            found.update(here)
+            rest = together(rest, fingerprint((number for number in others if number not in here), made.salt))
+
+        walk = await self.bulk.walk(take, phase="check")
+        missing = index.missing()
+        if not resumed:
+            if f"{rest:x}" != made.rest_digest or adds.meet(missing):
+                raise moved("other phones came or went")
+            if not walk.complete:
+                raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
+        return missing, array("q", sorted(found))
+
+    async def run(self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str) -> SyncReport:
+        """Carry *made* out, from its first line in the journal to its last."""
+        if begun is None:
+            await self.thread.run(lambda: self._journal.begin(errand, made.removes.numbers))
+        run = Run(
+            made,
+            todo=todo,
+            bulk=self.bulk,
+            thread=self.thread,
+            journal=self._journal,
+            asked=self._asked,
+            begun=begun,
+        )
+        report = await run.go()
+        await self.thread.run(self._journal.finish)
+        return report
+
+
+def journal_at(path: str | os.PathLike[str] | None) -> Journal:
+    """Give the journal at *path*, which need not exist; None is none."""
+    if path is None:
+        return NoJournal()
+    found = os.fspath(path)
+    if not isinstance(found, str) or not found or "\0" in found:
+        raise refused("journal", None, "the path of a file, as text or a Path")
+    return JournalFile(os.path.abspath(found))  # noqa: PTH100 - no link on the way is followed here

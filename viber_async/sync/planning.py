@@ -1,0 +1,117 @@
+"""Makes a `SyncPlan`: reads the wanted side, walks past the other side, lets the guards speak. Writes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from viber_async._sansio.difference import Difference, age_rule
+from viber_async._sansio.guards import Facts, check, check_source
+from viber_async._sansio.numbers import PRIME, Index, Phones
+from viber_async.sync.plan import SyncPlan
+from viber_async.sync.source import Source
+
+if TYPE_CHECKING:
+    from array import array
+
+    from viber_async._sansio.difference import IsYoung
+    from viber_async._sansio.paging import WalkReport
+    from viber_async._sansio.terms import Terms
+    from viber_async.sync.bulk import Bulk
+    from viber_async.sync.plan import StillWanted
+    from viber_async.sync.source import Wanted
+    from viber_async.sync.thread import OwnThread
+
+
+def source_of(wanted: Wanted | Source, region: str | None, column: str | int | None) -> Source:
+    """Give *wanted* as a source."""
+    return wanted if isinstance(wanted, Source) else Source(wanted, region=region, column=column)
+
+
+class Planner:
+    """Makes one plan."""
+
+    def __init__(self, bulk: Bulk, thread: OwnThread, terms: Terms, still_wanted: StillWanted | None) -> None:
+        self._bulk = bulk
+        self._thread = thread
+        self._terms = terms
+        self._still_wanted = still_wanted
+        self._salt = secrets.randbelow(PRIME - 1) + 1  # 0 would leave the numbers as they are
+
+    async def plan(self, source: Source, *, only: array[int] | None = None) -> SyncPlan:
+        """Give the plan for what *source* wants; with *only*, nothing else is removed.
+
+        Raises:
+            SyncRefusedError: a guard objects.
+
+        """
+        began = datetime.now(UTC)
+        index = await self._read(source)
+        check_source(self._terms, read=source.read, rejected=source.rejected, wanted=len(index))
+        difference = Difference(index, terms=self._terms, salt=self._salt, is_young=self._age_rule())
+        walk = await self._bulk.walk(difference.take, phase="walk", detailed=self._terms.detailed)
+        return await self._thread.run(lambda: self._made(source, index, difference, walk, began, only))
+
+    async def _read(self, source: Source) -> Index:
+        index = Index()
+        async with aclosing(source.chunks()) as chunks:
+            async for chunk in chunks:
+                index.add(chunk)
+                await self._bulk.told.tell("read", source.read, None)
+        return index
+
+    def _age_rule(self) -> IsYoung:
+        """Give the rule about young rows: by this machine's clock or the provider's, whichever is behind."""
+        now, theirs = datetime.now(UTC), self._bulk.caller.server_now()
+        earlier = now if theirs is None else min(now, theirs)
+        return age_rule(self._terms, now=earlier, time_zone=self._bulk.caller.time_zone)
+
+    def _made(  # noqa: PLR0913, PLR0917 - what was found, all of it
+        self,
+        source: Source,
+        index: Index,
+        difference: Difference,
+        walk: WalkReport,
+        began: datetime,
+        only: array[int] | None,
+    ) -> SyncPlan:
+        changes = difference.finish(only=only)
+        check(
+            Facts(
+                terms=self._terms,
+                read=source.read,
+                rejected=source.rejected,
+                wanted=len(index),
+                adds=changes.adds,
+                removes=changes.removes,
+                removable=changes.removable,
+                walk=walk,
+            )
+        )
+        return SyncPlan(
+            adds=Phones(changes.adds),
+            removes=Phones(changes.removes),
+            there=Phones(changes.there),
+            unchanged=len(changes.there),
+            read=source.read,
+            duplicates=source.read - source.rejected - len(index),
+            rejected=source.rejected,
+            rejects=tuple(source.rejects),
+            kept=changes.kept,
+            unread=changes.unread,
+            walk=walk,
+            wanted_digest=f"{changes.wanted_print:x}",
+            remote_digest=f"{changes.remote_print:x}",
+            rest_digest=f"{changes.rest_print:x}",
+            salt=self._salt,
+            terms=self._terms,
+            source=source.name,
+            account=self._bulk.caller.account,
+            created_at=began,
+            id=secrets.token_hex(16),
+            asks=self._still_wanted is not None,
+            left=changes.left,
+            still_wanted=self._still_wanted,
+        )

@@ -1,0 +1,333 @@
+"""Carries out a plan: adds, looks, removes, looks again; each write stands in the journal before and after.
+
+The order is the promise. Adds come first, and are seen before anything is removed; a phone is removed only if the plan
+says so and ``still_wanted``, asked just before, does not object; who objects afterwards is brought back. What the last
+walk finds is what is reported, whatever the writes were answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from anyio import move_on_after
+from attrs import field, frozen
+
+from viber_async._sansio import blacklist as calls
+from viber_async._sansio.batches import Batches, add_up, is_about_the_batch, parts
+from viber_async._sansio.blacklist import BlacklistRemoved
+from viber_async._sansio.numbers import Index, Phones
+from viber_async._sansio.patience import Patience
+from viber_async._sansio.privacy import mask_phone, safe_text
+from viber_async._sansio.sync_report import RefusedPhone, SyncReport
+from viber_async._tasks import beside
+from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
+from viber_async.sync.bulk import pause
+from viber_async.sync.journal import ADD, DONE, REFUSED, REMOVE
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator, Sequence
+
+    from viber_async._sansio.blacklist import BlacklistAdded
+    from viber_async._sansio.call import Call
+    from viber_async._sansio.number_page import NumberPage
+    from viber_async._sansio.paging import WalkReport
+    from viber_async.sync.bulk import Bulk
+    from viber_async.sync.callbacks import Asked
+    from viber_async.sync.journal import Begun, Journal
+    from viber_async.sync.plan import SyncPlan
+    from viber_async.sync.thread import OwnThread
+
+PASSES: Final = 3
+"""Ours: how often the blacklist is looked at and put right in the end. What three passes cannot mend is not a matter of
+chance, and is reported."""
+FINISHES_WITHIN: Final = 8.0
+"""Ours: seconds that a batch under way may still take when the sync is cancelled: a container is killed after ten."""
+SHOWN: Final = 1000
+"""How many refused phones are reported; all are counted."""
+
+
+@frozen(kw_only=True)
+class Look:
+    """What a walk found of what this run is about."""
+
+    missing: array[int]
+    """Wanted, not refused, and not there."""
+    lingering: array[int]
+    """Removed, and there."""
+    walk: WalkReport
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether all is as it should be. What was not seen by a walk with doubts may be there all the same."""
+        return not self.missing and not self.lingering
+
+
+@frozen(kw_only=True)
+class Todo:
+    """What is left to do of a plan, and what it took to find out."""
+
+    adds: array[int] = field(repr=False)
+    removes: array[int] = field(repr=False)
+    fresh: bool
+    """The plan's own walk has just ended: where there is nothing to do, it counts as the look afterwards."""
+    requests: int = 0
+    """Made for the plan, before."""
+    looked: int = 0
+    """Made to hold the plan against the other side once more."""
+
+
+class Run:
+    """One run over one plan."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, all by keyword
+        self,
+        plan: SyncPlan,
+        *,
+        todo: Todo,
+        bulk: Bulk,
+        thread: OwnThread,
+        journal: Journal,
+        asked: Asked,
+        begun: Begun | None,
+    ) -> None:
+        self._plan = plan
+        self._todo = todo
+        self._bulk = bulk
+        self._thread = thread
+        self._journal = journal
+        self._asked = asked
+        self._index = Index()
+        """All that is wanted; marked is what the latest walk saw of it."""
+        self._ours = set(begun.added) if begun else set[int]()
+        """Tried by the run that is gone on with: there before this one began, and not before that one."""
+        self._removed = set(begun.removed) if begun else set[int]()
+        """Tried to remove, by that one or this one, and to stay removed."""
+        self._late = set[int]()
+        """To be removed by the plan, and wanted after all."""
+        self._refused: dict[int, str] = {}
+        self._doubtful = 0
+        self._stopped = ""
+        """Why nothing is removed any more."""
+        self._looked = 0
+        """Requests of the walks that look at what was done."""
+
+    async def go(self) -> SyncReport:
+        """Carry out the plan."""
+        await self._thread.run(self._fill)
+        adds, removes = self._todo.adds, self._todo.removes
+        await self._write(ADD, adds)
+        if removes:
+            if adds:
+                await self._see_adds()
+            await self._write(REMOVE, removes)
+        await self._bring_back()
+        if self._todo.fresh and not adds and not removes and not self._removed:
+            look = self._look_back()
+        else:
+            look = await self._put_right()
+        return await self._thread.run(lambda: self._report(look))
+
+    def _fill(self) -> None:
+        self._index.add(self._plan.adds.numbers)
+        self._index.add(self._plan.there.numbers)
+        self._removed = {number for number in self._removed if number not in self._index}
+
+    # Looking
+
+    async def _look(self) -> Look:
+        before = self._bulk.told.requests
+        watched = self._removed | self._late
+        found = set[int]()
+        await self._thread.run(self._index.forget)
+
+        def take(page: NumberPage, new: Sequence[int]) -> None:
+            others = self._index.meet([page.phones[i] for i in new])
+            if watched:
+                found.update(watched.intersection(others))
+
+        walk = await self._bulk.walk(take, phase="verify")
+        self._looked += self._bulk.told.requests - before
+        return await self._thread.run(lambda: self._compared(found, walk))
+
+    def _compared(self, found: set[int], walk: WalkReport) -> Look:
+        missing = [number for number in self._index.missing() if number not in self._refused]
+        late = sorted(self._late - found - self._refused.keys())
+        return Look(missing=array("q", missing + late), lingering=array("q", sorted(found & self._removed)), walk=walk)
+
+    def _look_back(self) -> Look:
+        """Give what the plan's own walk saw: nothing was written since."""
+        self._index.meet(self._plan.there.numbers)
+        return Look(missing=array("q"), lingering=array("q"), walk=self._plan.walk)
+
+    async def _see_adds(self) -> None:
+        """Look whether the adds are there, and add once more what is not; without them nothing is removed."""
+        look = await self._look()
+        if look.missing:
+            await self._write(ADD, look.missing)
+            look = await self._look()
+        if look.missing:
+            self._stopped = "nothing was removed, because phones that had been added were not seen afterwards"
+
+    async def _put_right(self) -> Look:
+        """Look, and mend what is not as it should be, a few times."""
+        look = await self._look()
+        for _ in range(PASSES - 1):
+            if look.agrees:
+                break
+            await self._write(ADD, look.missing)
+            await self._write(REMOVE, look.lingering)
+            await self._bring_back()
+            look = await self._look()
+        return look
+
+    # Writing
+
+    async def _bring_back(self) -> None:
+        """Ask once more about all that was removed, and add what is wanted by now."""
+        back = array("q")
+        for part in parts(array("q", sorted(self._removed))):
+            back.extend(sorted(await self._asked.which(part)))
+        self._late.update(back)
+        self._removed.difference_update(back)
+        await self._write(ADD, back)
+
+    async def _write(self, kind: str, numbers: array[int]) -> None:
+        """Add or remove *numbers* in batches."""
+        batches = Batches(len(numbers))
+        while not (kind == REMOVE and self._stopped) and (span := batches.take()) is not None:
+            refusal = await self._batch(kind, numbers[span.start : span.stop])
+            if refusal is None:
+                batches.accepted(span)
+            elif batches.refused(span):
+                self._refused[numbers[span.start]] = _reason(refusal)
+                if batches.hopeless:
+                    raise refusal
+            await self._bulk.told.tell(kind, span.stop, len(numbers))
+
+    async def _batch(self, kind: str, numbers: array[int]) -> ViberError | None:
+        """Send one batch, however long that takes; give the error if the provider does not take this batch."""
+        patience, again = Patience(), False
+        while True:
+            if kind == REMOVE:  # anew after each pause: an answer may be as old as one call is long, not older
+                numbers = await self._unobjected(numbers)
+                if not numbers:
+                    return None
+            try:
+                await self._uninterrupted(self._step(kind, numbers, again=again))
+            except ViberError as error:
+                if is_about_the_batch(error):
+                    return error
+                await pause(patience, error)
+                again = True
+            else:
+                return None
+
+    async def _unobjected(self, numbers: array[int]) -> array[int]:
+        stay = await self._asked.which(numbers)
+        self._late.update(stay)
+        self._removed.difference_update(stay)
+        return array("q", (number for number in numbers if number not in stay)) if stay else numbers
+
+    async def _step(self, kind: str, numbers: array[int], *, again: bool) -> None:
+        """Write down what is meant, send it, write down what came of it."""
+        step = await self._thread.run(lambda: self._journal.intend(kind, numbers))
+        if kind == REMOVE:
+            self._removed.update(numbers)
+        try:
+            await self._sent(kind, numbers, again=again)
+        except ViberError as error:
+            if is_about_the_batch(error):
+                self._removed.difference_update(numbers)
+                await self._thread.run(lambda: self._journal.settle(step, REFUSED))
+            raise
+        await self._thread.run(lambda: self._journal.settle(step, DONE))
+
+    async def _sent(self, kind: str, numbers: array[int], *, again: bool) -> None:
+        phones = tuple(Phones(numbers))
+        call: Call[BlacklistAdded | BlacklistRemoved] = (
+            calls.remove_phones(phones) if kind == REMOVE else calls.add_phones(phones, self._plan.terms.written)
+        )
+        try:
+            reply = await self._bulk.send(call, again=again)
+        except DecodeError:  # a success that cannot be read: what became of it is seen by the next walk
+            self._doubtful += 1
+            return
+        self._doubtful += not add_up(reply.value, len(numbers), exact=not reply.unsure)
+        if isinstance(reply.value, BlacklistRemoved) and reply.value.deleted > len(numbers):
+            self._stopped = f"removing stopped: {len(numbers)} phones were sent and {reply.value.deleted} were deleted"
+
+    async def _uninterrupted(self, work: Coroutine[None, None, None]) -> None:
+        """Run *work* to its end, also if the sync is cancelled meanwhile; but not for longer than can be waited for."""
+        caller = self._bulk.caller
+        task = caller.start(lambda: work)
+        try:
+            await beside(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and caller.closing:
+                raise SessionClosedError("the session was closed in the middle of a sync") from None
+            with move_on_after(FINISHES_WITHIN, shield=True):
+                await asyncio.wait([task])
+            task.cancel()
+            raise
+
+    # Reporting
+
+    def _report(self, look: Look) -> SyncReport:
+        missing = self._index.missing()
+        refused = sum(number in self._refused for number in missing)
+        already = self._already(missing)
+        told, looked = self._bulk.told, self._looked + self._todo.looked
+        return SyncReport(
+            converged=look.agrees and not self._stopped and (look.walk.complete or not self._removed),
+            wanted=len(self._index) + self._plan.rejected,
+            already_there=already,
+            added=len(self._index) - len(missing) - already,
+            removed=len(self._removed) - len(look.lingering),
+            rejected=self._plan.rejected + refused,
+            unverified=len(missing) - refused,
+            requests=self._todo.requests + told.requests - looked,
+            walk_requests=looked,
+            seconds=told.seconds,
+            duplicates=self._plan.duplicates,
+            kept=self._plan.kept,
+            late=len(self._late),
+            lingering=len(look.lingering),
+            refused=tuple(
+                RefusedPhone(mask_phone(str(number)), reason=why)
+                for number, why in islice(self._refused.items(), SHOWN)
+            ),
+            doubtful=self._doubtful,
+            notes=tuple(self._notes(look, len(missing) - refused)),
+            walk=look.walk,
+        )
+
+    def _already(self, missing: array[int]) -> int:
+        """Give how many of those that were there before anything was written are there now."""
+        gone = Index()
+        gone.add(missing)
+        seen = (number for part in parts(self._plan.there.numbers) for number in gone.meet(part))
+        return sum(number not in self._ours for number in seen)
+
+    def _notes(self, look: Look, unverified: int) -> Iterator[str]:
+        if self._doubtful:
+            yield f"{self._doubtful} batches were answered with counters that do not add up or cannot be read"
+        if unverified:
+            yield f"{unverified} wanted phones were not seen afterwards, whatever the writes were answered"
+        if look.lingering:
+            yield f"{len(look.lingering)} phones were removed and are still there"
+        if self._refused:
+            yield f"the provider refused {len(self._refused)} phones one by one"
+        if self._stopped:
+            yield self._stopped
+        if self._plan.left:
+            yield f"{self._plan.left} more phones could go; this run goes on with the removals of the one before"
+        if not look.walk.complete:
+            yield f"the last walk may not have seen the blacklist whole: {'; '.join(look.walk.doubts)}"
+
+
+def _reason(error: ViberError) -> str:
+    said = error.message if isinstance(error, ApiError) else str(error)
+    return safe_text(said or str(error), 200)
