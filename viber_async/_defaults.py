@@ -21,6 +21,10 @@ CREATE_DEADLINE: Final = 150.0
 RATE_LIMIT: Final = RateLimit(10, per=1.0)
 """The provider's burst limit, per account (A)."""
 
+QUEUE: Final = 10_000
+"""Callers that may wait for their turns in one lane: a quarter of an hour at ten a second, which nobody means, and some
+100 MB. A program that makes calls faster than they can ever leave hears of it before its memory is gone."""
+
 RETRIES: Final = RetryPolicy()
 """Three attempts in all; more only helps where the deadline would allow it, and costs the provider in an outage."""
 

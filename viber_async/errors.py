@@ -21,6 +21,7 @@ ViberError                          .delivery: what became of the request
 │   ├── RequestTimeoutError
 │   └── ProtocolError
 ├── DeadlineExceededError           also a TimeoutError
+├── QueueFullError                  too many wait for the rate limit already; nothing was sent
 ├── OutcomeUnknownError             a campaign that may or may not have been created
 ├── DuplicateCampaignError
 ├── LedgerError
@@ -201,6 +202,19 @@ class ProtocolError(TransportError):
 
 class DeadlineExceededError(ViberError, TimeoutError):
     """The whole call, with its waits and repeats, took longer than its deadline."""
+
+
+class QueueFullError(ViberError):
+    """So many callers wait for the rate limit that this one was not let in: ask for less at once, or try later."""
+
+    def __init__(
+        self, message: str = "", *, lane: str = "", waiting: int = 0, delivery: Delivery = Delivery.NOT_SENT
+    ) -> None:
+        super().__init__(message, delivery=delivery)
+        self.lane = lane
+        """The lane that is full; the other one may have room."""
+        self.waiting = waiting
+        """How many wait in it."""
 
 
 class OutcomeUnknownError(ViberError):

@@ -38,6 +38,8 @@ VALUES: dict[str, Any] = {
     "task_ids": (1, 2),
     "reason": "brake",
     "journal": "sync.journal",
+    "lane": "bulk",
+    "waiting": 10_000,
 }
 ATTRIBUTE = {"detail": "message"}
 """Parameters that are kept under another name."""
