@@ -415,6 +415,11 @@ def test_of_a_long_body_twice_as_much_is_looked_at_as_is_kept():
     assert error.body.count("x") == 4000 // len(spread)
 
 
+def test_an_answer_to_a_request_without_a_proof_hides_nothing():
+    """There is nothing that it could give away."""
+    assert Answer(status=500, headers={}, body=b"").secret == ""
+
+
 def test_an_answer_shows_neither_its_body_nor_the_token():
     """Whoever logs one in a middleware gives nothing away."""
     shown = repr(answer(200, b"body-380931112111", secret=SECRET))

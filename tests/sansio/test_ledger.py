@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from viber_async._sansio import ledger as rules
-from viber_async._sansio.campaigns import CampaignDraft, CreatedCampaign
+from viber_async._sansio.campaigns import CampaignDraft, CreatedCampaign, MessageType
 from viber_async._sansio.ledger import TABLE, Event, LedgerRow, State, Todo
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.tokens import ApiKey, ClientCredentials
@@ -140,8 +141,13 @@ def test_a_key_that_nobody_used_is_claimed():
 @pytest.mark.parametrize("state", State)
 def test_other_content_is_a_conflict_in_every_state(state):
     """Also after a refusal: the key stands for that campaign."""
-    with pytest.raises(KeyConflictError):
+    with pytest.raises(KeyConflictError) as caught:
         rules.todo(row(state), fingerprint="other", now=0, watched=0)
+
+    assert str(caught.value) == (
+        "this key was used before for a campaign with other content, and nothing was sent now. A key stands for one "
+        "campaign for ever: choose another key, or give the same draft again"
+    )
 
 
 # The settle window: 10 s of lease, and an hour
@@ -150,13 +156,15 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("fields", "now", "server", "left"),
+    ("fields", "passed", "by_server", "left"),
     [
         ({}, 3610, 3610, 0),
         ({}, 3609, 3610, 1),
         ({}, 3610, 3609, 1),
+        ({}, 3611, 99_999, 0),
         ({}, 0, 3610, 3610),
         ({}, 99_999, 0, 3610),
+        ({}, -5, 3610, 3615),
         ({}, 3610, None, None),
         ({"missed": None}, 3610, 3610, None),
         ({"missed_by_server": None}, 3610, 3610, None),
@@ -164,11 +172,12 @@ HOUR = timedelta(hours=1)
         ({"state": State.SENDING}, 3610, 3610, None),
     ],
 )
-def test_the_settle_window(fields, now, server, left):
-    """Both clocks have to have passed it, and the marker must not be lost."""
-    it = row(**{"state": State.UNKNOWN, "missed": 0.0, "missed_by_server": 0.0, **fields})
+def test_the_settle_window(fields, passed, by_server, left):
+    """Both clocks have to have passed it since the first search in vain, and the marker must not be lost."""
+    it = row(**{"state": State.UNKNOWN, "missed": 7000.0, "missed_by_server": 9000.0, **fields})
+    server_now = None if by_server is None else 9000 + by_server
 
-    assert rules.settles_in(it, HOUR, now=now, server_now=server) == left
+    assert rules.settles_in(it, HOUR, now=7000 + passed, server_now=server_now) == left
 
 
 @pytest.mark.parametrize("good", [None, timedelta(minutes=10), timedelta(days=3)])
@@ -183,6 +192,7 @@ def test_what_is_no_settle_window_is_refused(wrong):
     with pytest.raises(ValidationError) as caught:
         rules.checked_resend(wrong)
     assert caught.value.field == "resend_after"
+    assert caught.value.rule == "a timedelta of at least 10 minutes, or None: never send again"
 
 
 # Keys, content, accounts
@@ -195,13 +205,24 @@ def test_what_may_be_a_key(good):
     assert rules.checked_key(good) == good
 
 
+A_NAME = "text that names this one campaign, such as the id of the order it is about"
+
+
 @pytest.mark.fault("I22")
-@pytest.mark.parametrize("wrong", ["", "  ", "x" * 1001, 7, None, b"a", "\ud800"])
-def test_what_is_no_key_is_refused_and_not_shown(wrong):
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        *[(wrong, A_NAME) for wrong in ("", "  ", 7, None, b"a")],
+        ("x" * 1001, "at most 1000 characters, and this has 1001"),
+        ("\ud800", "lone surrogates are no text"),
+    ],
+)
+def test_what_is_no_key_is_refused_and_not_shown(wrong, rule):
     """It may hold a phone."""
     with pytest.raises(ValidationError) as caught:
         rules.checked_key(wrong)
-    assert caught.value.field == "key"
+
+    assert (caught.value.field, caught.value.rule) == ("key", rule)
     assert "xxx" not in str(caught.value)
 
 
@@ -251,6 +272,28 @@ def test_an_account_is_its_credentials_at_its_host():
     assert one != rules.account_tag(ApiKey("id"), "https://api.sendpulse.com")
 
 
+def test_what_ledgers_hold_is_the_same_for_every_version_and_in_every_zone(monkeypatch):
+    """A hash that comes out otherwise would send again what was sent."""
+    scheduled = draft(task_name="spring", send_date=NOON.astimezone(IN_KYIV))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        found = rules.fingerprint(SECRET, scheduled)
+    time.tzset()
+
+    assert found == "44c308d917a2a41a78b3a33f0a9cfc4f24ae4514d0b649e5505cc5c595fdfc5b"
+    assert rules.fingerprint(SECRET, draft()) == "c6100eb28d322556c2a1a084f6689f5184b9be17a4cd0508ee0a63fab2906bfb"
+    assert rules.key_hash(SECRET, "order 1") == "76504a08076dd77fb9a23467ca67eb1f220d92cd4a1dc73cec44a73e9ab86278"
+    assert (
+        rules.account_tag(ClientCredentials("id", "secret"), "https://api.sendpulse.com")
+        == "fffbe5121768ed5cc0bc0cedc1730cc4571e5bef675824a2c60cf6251ba6a297"
+    )
+    assert (
+        rules.account_tag(ApiKey("id"), "https://api.sendpulse.com")
+        == "76f4466db1fc53b7bb6f3fef303c83876253c5d3eaaba03c758e0c91915ff584"
+    )
+
+
 # The marker
 
 
@@ -274,12 +317,24 @@ def test_the_marker_stands_in_front(name, sent):
     assert len(found) <= 255
 
 
-@pytest.mark.parametrize("name", ["x" * 237, f"{MARKER} | spring", "responsibilities | new"])
-def test_a_name_that_does_not_fit_or_looks_marked_is_refused(name):
+COPIED = "begins like the marker of a campaign of create_once; leave that part out"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("x" * 237, "at most 236 characters with create_once, which puts a marker of 19 in front; this has 237"),
+        (f"{MARKER} | spring", COPIED),
+        ("responsibilities | new", COPIED),
+    ],
+)
+def test_a_name_that_does_not_fit_or_looks_marked_is_refused(name, rule):
     """Nothing is cut."""
     with pytest.raises(ValidationError) as caught:
         rules.marked(name, MARKER)
-    assert caught.value.field == "task_name"
+
+    assert (caught.value.field, caught.value.rule) == ("task_name", rule)
+    assert name[:10] in caught.value.shown
 
 
 @pytest.mark.parametrize(
@@ -363,11 +418,24 @@ def test_a_row_without_a_part_is_refused():
 
 def test_an_accepted_row_and_its_draft_make_the_campaign():
     """The ledger keeps no text: the same draft brings it along."""
-    full = draft(task_name="spring", recipients=None, address_book=5)
-    created = rules.created_of(row(State.ACCEPTED, task_id=7), full)
+    full = draft(task_name="spring", recipients=None, address_book=5, message_type=MessageType.SYSTEM)
 
-    assert (created.task_id, created.task_name, created.message) == (7, NAME, "m")
-    assert (created.address_book_id, created.button_text, created.resend_sms) == (5, None, False)
+    assert rules.created_of(row(State.ACCEPTED, task_id=7, send_date=NOON), full) == CreatedCampaign(
+        7,
+        task_name=NAME,
+        message="m",
+        message_type=MessageType.SYSTEM,
+        sender_id=1,
+        message_live_time=60,
+        send_date=NOON,
+        address_book_id=5,
+        button_text=None,
+        button_link=None,
+        image_link=None,
+        resend_sms=False,
+        sms_text=None,
+        sms_sender_name=None,
+    )
 
 
 def test_button_image_and_sms_are_part_of_it():
@@ -394,5 +462,5 @@ def test_button_image_and_sms_are_part_of_it():
 @pytest.mark.parametrize("change", [{"task_id": None}, {"handle": evolve(HANDLE, marker=None)}])
 def test_an_accepted_row_has_a_campaign_and_a_marker(change):
     """Else it cannot be trusted."""
-    with pytest.raises(LedgerError, match="cannot be trusted"):
+    with pytest.raises(LedgerError, match=r"^an accepted row of the ledger has no campaign"):
         rules.created_of(row(State.ACCEPTED, **{"task_id": 7, **change}), draft())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,18 @@ from attrs import evolve
 
 from viber_async._sansio.campaigns import CampaignSummary
 from viber_async._sansio.outcome import CreateHandle, digest
-from viber_async._sansio.reconcile import FIRST, LAST, Search, ServerTime, Verdict, readings, server_date
+from viber_async._sansio.reconcile import (
+    FIRST,
+    LAST,
+    MAX_REQUESTS,
+    OWN_SKEW,
+    Reconciliation,
+    Search,
+    ServerTime,
+    Verdict,
+    readings,
+    server_date,
+)
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MARKER = "abcdefghij234567"
@@ -108,6 +120,33 @@ def test_more_than_one_that_may_be_it_is_none():
     assert search.conclude(complete=True, requests=1, looked_at=None).campaign is None
 
 
+def test_a_conclusion_says_what_was_looked_for_and_how():
+    """Found or not, read to the end or not."""
+    search = Search(of_create())
+    search.take([row := campaign("spring")])
+    found = search.conclude(complete=False, requests=3, looked_at=NOON)
+
+    assert found == Reconciliation(
+        verdict=FOUND,
+        campaign=row,
+        candidates=(row,),
+        handle=of_create(),
+        complete=False,
+        requests=3,
+        looked_at=NOON,
+    )
+
+
+def test_the_words_of_a_verdict_are_stable():
+    """People store them."""
+    assert [verdict.value for verdict in Verdict] == ["found", "probable", "absent so far"]
+
+
+def test_the_bounds_of_a_search_are_those_of_the_docs():
+    """Fifty pages; and a clock of ours may be wrong by a day and two hours."""
+    assert (MAX_REQUESTS, OWN_SKEW) == (50, 26 * HOUR)
+
+
 # The window
 
 KYIV = timezone(3 * HOUR)
@@ -154,7 +193,15 @@ def test_the_ends_of_the_calendar_are_no_trap(edge):
 
 @pytest.mark.parametrize(
     ("ids", "newest_first"),
-    [([9, 8, 7], True), ([7, 8, 9], False), ([9], False), ([], False), ([9, 7, 8], False), ([9, 9], False)],
+    [
+        ([9, 8, 7], True),
+        ([7, 8, 9], False),
+        ([9], False),
+        ([], False),
+        ([9, 7, 8], False),
+        ([9, 9], False),
+        ([9, 10, 8, 7], False),
+    ],
 )
 def test_the_order_is_read_off_the_rows(ids, newest_first):
     """One row shows none."""
@@ -172,6 +219,8 @@ def test_the_order_is_read_off_the_rows(ids, newest_first):
         ([(8, days(-3)), (9, days(-2))], False),
         ([(9, None), (8, days(-3))], False),
         ([(9, days(-3))], False),
+        ([(9, NOON - OWN_SKEW), (8, days(-3))], False),
+        ([(9, NOON - OWN_SKEW - timedelta(seconds=1)), (8, days(-3))], True),
     ],
 )
 def test_a_page_of_nothing_but_old_rows_ends_the_search_if_the_newest_come_first(rows, passed):
@@ -185,6 +234,7 @@ def test_a_page_of_nothing_but_old_rows_ends_the_search_if_the_newest_come_first
 def test_an_order_that_breaks_is_none():
     """Then all of the list is read, up to the bound."""
     search = Search(of_once())
+    assert search.passed is False
     search.take([campaign(THEIRS, 9, created=days(-3)), campaign(THEIRS, 8, created=days(-3))])
     assert search.passed
     search.take([campaign(THEIRS, 10, created=days(-3))])
@@ -203,6 +253,9 @@ def test_an_order_that_breaks_is_none():
         ("Wed, 01 Jul 2026 12:00:00 -0000", NOON),
         ("Wed, 01 Jul 2026 15:00:00 +0300", NOON),
         ("Wed, 31 Dec 2200 12:00:00 GMT", None),
+        ("Wed, 31 Dec 2199 12:00:00 GMT", datetime(2199, 12, 31, 12, tzinfo=UTC)),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("Tue, 31 Dec 2019 23:59:59 GMT", None),
         ("Thu, 01 Jan 1970 00:00:00 GMT", None),
         ("Wed, 32 Jul 2026 12:00:00 GMT", None),
         ("Wed, 01 Jul 2026 12:00:61 GMT", None),
@@ -215,6 +268,18 @@ def test_an_order_that_breaks_is_none():
 def test_a_date_header_is_a_sane_date_or_nothing(header, moment):
     """Nothing is guessed."""
     assert server_date(header) == moment
+
+
+@pytest.mark.parametrize("header", ["Wed, 01 Jul 2026 12:00:00 -0000", "Wed, 01 Jul 2026 15:00:00 +0300"])
+def test_a_date_header_is_in_utc_wherever_this_machine_stands(header, monkeypatch):
+    """Its own zone does not come into it."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        found = server_date(header)
+    time.tzset()
+
+    assert (found, found.tzinfo) == (NOON, UTC)
 
 
 def test_the_providers_time_goes_on_by_a_clock_that_is_never_set():

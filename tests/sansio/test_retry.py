@@ -204,6 +204,11 @@ def test_everybody_steps_back_at_least_for_a_second_and_at_most_for_two_minutes(
     assert RetryPolicy().longest_pause(errors.RateLimitError(retry_after=asked)) == seconds
 
 
+def test_a_shorter_base_lets_everybody_step_back_for_less():
+    """Where nothing was asked for."""
+    assert RetryPolicy(throttle_base=0.2).longest_pause(errors.RateLimitError()) == 0.2
+
+
 def test_a_retry_after_that_is_too_long_is_not_repeated_and_costs_nothing():
     """The budget is for what is really repeated."""
     budget = RepeatBudget()
