@@ -38,15 +38,60 @@ def draft(**fields: Any) -> CampaignDraft:
 # Steps
 
 
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", Event)
-def test_only_what_stands_in_the_table_happens(state, event):
+STEPS = """
+event    | PREPARED | SENDING  | ACCEPTED | REJECTED | UNKNOWN
+CLAIM    | PREPARED | -        | -        | PREPARED | -
+RELEASE  | PREPARED | -        | -        | -        | -
+SEND     | SENDING  | -        | -        | -        | -
+NOT_SENT | -        | PREPARED | -        | -        | PREPARED
+ACCEPT   | -        | ACCEPTED | -        | -        | ACCEPTED
+REJECT   | -        | REJECTED | -        | -        | REJECTED
+UNCLEAR  | -        | UNKNOWN  | -        | -        | UNKNOWN
+LAPSE    | -        | UNKNOWN  | -        | -        | -
+FIND     | ACCEPTED | ACCEPTED | -        | -        | ACCEPTED
+MISS     | -        | -        | -        | -        | UNKNOWN
+RESEND   | -        | -        | -        | -        | SENDING
+"""
+
+
+def steps() -> list[tuple[State, Event, State | None]]:
+    head, *lines = [[cell.strip() for cell in line.split("|")] for line in STEPS.strip().splitlines()]
+    return [
+        (State[state], Event[event], None if cell == "-" else State[cell])
+        for event, *cells in lines
+        for state, cell in zip(head[1:], cells, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("state", "event", "to"), steps())
+def test_only_what_stands_in_the_table_happens(state, event, to):
     """And each change is the next version."""
     after = rules.step(row(state), event, by="me")
-    to = TABLE.get((state, event))
 
-    assert (after and after.state) == to
+    assert (after and after.state) is to
     assert after is None or after.version == 2
+    assert TABLE.get((state, event)) is to
+
+
+def test_the_table_has_every_state_and_every_event():
+    """And the model explores no other."""
+    assert {(state, event) for state, event, _ in steps()} == {(state, event) for state in State for event in Event}
+
+
+def test_the_words_of_a_state_are_stable():
+    """They stand in ledgers."""
+    assert [state.value for state in State] == ["prepared", "sending", "accepted", "rejected", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [(State.PREPARED, Event.CLAIM), (State.PREPARED, Event.SEND), (State.UNKNOWN, Event.RESEND)],
+)
+def test_who_takes_it_in_hand_forgets_what_was_looked_for_before(state, event):
+    """A settle window is about the latest sending."""
+    after = rules.step(row(state, missed=1.0, missed_by_server=2.0), event, by="me")
+
+    assert (after.missed, after.missed_by_server) == (None, None)
 
 
 def test_nothing_leads_out_of_accepted():
@@ -345,6 +390,7 @@ def test_a_name_that_does_not_fit_or_looks_marked_is_refused(name, rule):
         (MARKER, True),
         (f"{MARKER}…", True),
         (f"{MARKER}a | spring", False),
+        (f"{MARKER}X", True),
         (MARKER[:-1], False),
         (f" {MARKER} | spring", False),
         ("spring", False),
