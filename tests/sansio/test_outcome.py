@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from viber_async._sansio.campaigns import CampaignDraft, Image
 from viber_async._sansio.outcome import CreateHandle, digest, handle_of
@@ -91,7 +92,12 @@ def test_what_to_dict_did_not_write_is_refused(change):
     """By the name of the field, where it is one."""
     with pytest.raises(ValidationError) as caught:
         CreateHandle.from_dict(handle().to_dict() | change)
-    assert caught.value.field == ("handle" if "more" in change else f"handle.{next(iter(change))}")
+
+    name = next(iter(change))
+    whole = "give what CreateHandle.to_dict() gave, whole"
+    as_written = "is not as CreateHandle.to_dict() writes it"
+    expected = ("handle", whole, "a dict of 10") if name == "more" else (f"handle.{name}", as_written, "None")
+    assert (caught.value.field, caught.value.rule, caught.value.shown) == expected
 
 
 @pytest.mark.parametrize("wrong", [{}, None, [], "handle"])
@@ -113,7 +119,29 @@ def test_with_a_marker_the_name_does_not_matter():
     """And is not kept."""
     it = handle_of(draft(), sent_after=AFTER, sent_before=BEFORE, marker="a" * 16)
 
-    assert (it.task_name, it.name_digest) == (None, None)
+    assert (it.task_name, it.name_digest, it.marker, it.by_server) == (None, None, "a" * 16, False)
+
+
+def test_a_lost_marker_is_the_only_thing_that_changes():
+    """What it is recognised by stays."""
+    it = handle_of(draft(), sent_after=AFTER, sent_before=BEFORE, by_server=True, marker="a" * 16)
+
+    assert (it.marker_lost, it.by_server) == (False, True)
+    assert it.lost_its_marker() == evolve(it, marker_lost=True) != it
+
+
+@pytest.mark.parametrize("text", ["2024-01-31T10:00:00+00:00", "2024-01-31T13:00:00+03:00"])
+def test_the_moments_of_a_handle_are_in_utc(text):
+    """Whatever zone they were written in, and wherever they are read."""
+    found = CreateHandle.from_dict(handle().to_dict() | {"sent_after": text}).sent_after
+
+    assert (found, found.tzinfo) == (AFTER, UTC)
+
+
+def test_a_digest_is_the_same_for_every_version():
+    """It stands in ledgers; also of text that is none."""
+    assert digest("a") == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    assert digest("a\ud800") == hashlib.sha256(b"a\xed\xa0\x80").hexdigest()
 
 
 @pytest.mark.parametrize(("one", "other"), [("a\r\nb", "a\nb"), ("", None)])
