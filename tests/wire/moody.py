@@ -22,9 +22,9 @@ async def moody(peer: Peer) -> None:
         raw, mood = answer(peer.server.honest_value(request)), random.random()
         await asyncio.sleep(random.random() * (SLOW if mood < 0.1 else SLOW / 20))
         match int(mood * 1000):
-            case 0 | 1 | 2:
+            case 0:
                 raw = answer({"message": "refused"}, 401)
-            case 3 | 4 | 5:
+            case 1:
                 raw = answer({"message": "too many"}, 429, retry_after="1")
             case n if n < 20:
                 raw = answer({"message": "busy"}, 503)

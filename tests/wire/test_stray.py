@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +21,6 @@ STRAYS = {
     "an empty line": b"\r\n",
     "a letter": b"x",
 }
-DRAFT: dict[str, Any] = {"sender_id": 1, "message_live_time": 60, "message": "x", "recipients": ["380931111111"]}
 
 
 @pytest.mark.fault("N19")
@@ -69,21 +67,4 @@ async def test_the_same_inside_tls() -> None:
         assert (await session.request("GET", "/x")).json == {"mine": True}
         assert await session.senders.list() == ()
         assert [len(peer.requests) for peer in server.peers] == [1, 1]
-        await healthy_afterwards(session)
-
-
-@pytest.mark.fault("N19", "N20")
-async def test_a_create_goes_over_a_connection_of_its_own() -> None:
-    """Before it nothing was answered there, and after it nothing is asked: no other answer can be taken for its."""
-    async with Hostile() as server, session_to(server) as session:
-        await session.senders.list()
-        for _ in range(2):
-            assert (await session.campaigns.create(**DRAFT)).task_id == 90241
-        await session.senders.list()
-
-        assert [[str(each) for each in peer.requests] for peer in server.peers] == [
-            ["GET /viber/senders", "GET /viber/senders"],
-            ["POST /viber"],
-            ["POST /viber"],
-        ]
         await healthy_afterwards(session)
