@@ -158,6 +158,7 @@ def test_a_refused_value_is_shown_short_and_safe(value, picture):
 def test_the_picture_of_a_value_has_the_length_that_was_asked_for():
     """Sixty characters unless told."""
     assert shown("x" * 99, 10) == "'xxxxxxxxx…"
+    assert shown(b"x" * 99, 10) == "b'xxxxxxxx…"
 
 
 def test_a_value_that_shrinks_by_masking_is_shown_to_its_end():
@@ -177,7 +178,7 @@ def test_a_refusal_names_field_value_and_rule():
     error = refused("recipients[3]", "380931112111x", "only digits")
 
     assert isinstance(error, ValidationError)
-    assert error.field == "recipients[3]"
+    assert (error.field, error.rule, error.shown) == ("recipients[3]", "only digits", "'3809•••••111x'")
     assert re.fullmatch(r"recipients\[3\]: only digits; got '3809•••••111x'", str(error))
 
 
