@@ -31,6 +31,7 @@ from tests.wire.hostile import (
 )
 from viber_async import (
     ApiError,
+    AuthenticationError,
     BadRequestError,
     CampaignDraft,
     ClientCredentials,
@@ -267,7 +268,7 @@ async def test_a_body_of_a_gigabyte_is_left_at_the_cap(top: bytes, piece: bytes)
         with pytest.raises(OutcomeUnknownError) as unknown:
             await session.campaigns.create(DRAFT)
         async with session_to(server, credentials=ClientCredentials("id", "secret")) as other:
-            with pytest.raises(ResponseTooLargeError):
+            with pytest.raises(AuthenticationError, match="more than 65536 bytes"):
                 await other.senders.list()
         await server.settled()
 
