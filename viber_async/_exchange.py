@@ -222,7 +222,6 @@ class Exchange:
                 replayed = True
             except _TokenGoneError:
                 journey.attempts -= 1
-                journey.had_turn = True
                 continue
             except ViberError as error:
                 await self._wait_to_repeat(journey, error)
@@ -253,6 +252,7 @@ class Exchange:
             body_secret=call.secret,
             entering=entering,
         )
+        journey.had_turn = True
 
     def _may_replay(self, bearer: Bearer | None, error: AuthenticationError, journey: Journey) -> bool:
         """Reject the token that the provider refused; tell whether a newer one is worth a second try."""
@@ -265,7 +265,6 @@ class Exchange:
     async def _wait_to_repeat(self, journey: Journey, error: ViberError) -> None:
         """Wait as long as is due before repeating after *error*, or raise it."""
         journey.unsure |= failure(error) is Failure.BROKEN
-        journey.had_turn = isinstance(error, RateLimitError)
         pause = None if journey.abandoned or journey.committed else self._pause(journey, error)
         if isinstance(error, RateLimitError):
             self.counters.throttled += 1
@@ -274,7 +273,7 @@ class Exchange:
         if pause is None:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)
-        if not journey.had_turn:  # that pause is shared, and waited for in the queue
+        if not isinstance(error, RateLimitError):  # that pause is shared, and waited for in the queue
             await asyncio.sleep(pause)
 
     def _pause(self, journey: Journey, error: ViberError) -> float | None:

@@ -53,7 +53,7 @@ class Flight:
     endpoint: str = ""
     lane: Lane = "interactive"
     again: bool = False
-    """It was refused by the rate limit before, and goes to the head of its lane."""
+    """It is not the call's first attempt, and goes to the head of its lane."""
     streams: bool = False
     """Its body may stay open for as long as somebody reads it."""
     fresh: bool = False

@@ -64,7 +64,7 @@ class Journey:
     unsure: bool = False
     """An earlier attempt may have been processed, so that a repetition may have found its work done."""
     had_turn: bool = False
-    """It had its turn, and the turn came to nothing: it goes to the head of its lane."""
+    """It asked for its turn before, and it came to nothing: the next attempt goes to the head of its lane."""
     abandoned: bool = False
     """Its caller was cancelled: nothing more is started for it."""
     committed: bool = False

@@ -39,8 +39,8 @@ class RateLimiter(Protocol):
     async def acquire(self, *, lane: Lane, endpoint: str, again: bool = False) -> Turn:
         """Wait for a turn; cancelling the wait loses nothing.
 
-        *endpoint* groups calls of similar speed; *again* is said by a request that had its turn and was refused, and
-        goes before those who have not had theirs. Raise `QueueFullError` rather than let it wait among too many.
+        *endpoint* groups calls of similar speed; *again* is said by a request whose call had a turn that came to
+        nothing; it goes before those who had none. Raise `QueueFullError` rather than let it wait among too many.
         """
         ...
 

@@ -132,6 +132,30 @@ async def test_a_full_queue_is_said_at_once_and_never_repeated() -> None:
     assert session.statistics().rate.turned_away == 3
 
 
+@pytest.mark.parametrize("failure", [no(503), httpx.ConnectError("x"), no(429, THROTTLED)], ids=repr)
+@in_virtual_time
+async def test_a_call_that_had_a_turn_is_not_turned_away_and_goes_first(failure: Any) -> None:
+    """Its repeat belongs to a call that came before those who wait; and what failed is not hidden by a full queue."""
+    paths: list[str] = []
+
+    async def answer(request: httpx.Request) -> Any:
+        paths.append(request.url.path[-1])
+        if len(paths) == 1:
+            await asyncio.sleep(0.3)
+            return failure
+        return ok({"id": int(paths[-1]), "name": "s"})
+
+    limiter = PacedLimiter(RateLimit(1), queue=2)
+    session, _ = session_over(answer, rate_limiter=limiter)
+    async with session:
+        first = asyncio.create_task(session.senders.get(1))
+        await asyncio.sleep(0.1)
+        others = [asyncio.create_task(session.senders.get(number)) for number in (2, 3)]
+        await asyncio.gather(first, *others)
+
+    assert paths == ["1", "1", "2", "3"]
+
+
 @in_virtual_time
 async def test_a_campaign_that_found_the_queue_full_may_be_tried_again_under_its_key() -> None:
     """It is not unknown: it never left, and the ledger knows."""

@@ -298,7 +298,7 @@ class Lanes(Generic[Waiter]):
                 yield from islice(row, 1)
 
     def join(self, lane: Lane, waiter: Waiter, *, again: bool = False) -> None:
-        """Stand at the end of *lane*; *again* is said by whoever had a turn and was refused."""
+        """Stand at the end of *lane*; *again* is said by whoever had a turn that came to nothing."""
         (self._again if again else self._fresh)[lane][waiter] = None
 
     def leave(self, lane: Lane, waiter: Waiter) -> None:
