@@ -185,16 +185,14 @@ def transport(value: T, base_url: str) -> T:
         "give an httpx transport such as httpx.AsyncHTTPTransport(), and in place of a client its transport",
     )
     context = getattr(getattr(found, "_pool", None), "_ssl_context", None)  # of httpx's own; no other way to see it
-    if isinstance(context, ssl.SSLContext) and base_url.lower().startswith("https:") and not _verifies(context):
+    # check_hostname can be on only where the chain is verified too
+    unsafe = isinstance(context, ssl.SSLContext) and not context.check_hostname
+    if unsafe and base_url.lower().startswith("https:"):
         raise ConfigurationError(
             "transport: it takes any certificate, so that tokens and phones could go to anybody. To trust an authority "
             "of your own: httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=...))"
         )
     return found
-
-
-def _verifies(context: ssl.SSLContext) -> bool:
-    return context.verify_mode is not ssl.CERT_NONE and context.check_hostname
 
 
 def rate_limiter(value: T) -> T:

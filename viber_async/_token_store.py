@@ -39,7 +39,10 @@ class TokenStore(Protocol):
     async def obtain(
         self, account: str, *, stale: str | None, fetch: Callable[[], Awaitable[StoredToken]]
     ) -> StoredToken:
-        """Give a token of *account* other than *stale*: a kept one, or what *fetch* gives, which is then kept."""
+        """Give a token of *account* other than *stale*: a kept one, or what *fetch* gives, which is then kept.
+
+        Keep its `lifetime` too, by which others know how close to its end it may still be used.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ from viber_async import (
     CampaignSummary,
     ClientCredentials,
     CreatedCampaign,
+    FileTokenStore,
     Ledger,
     LedgerRow,
     MemoryTokenStore,
@@ -54,7 +55,7 @@ async def middleware(attempt: Attempt, call_next: CallNext) -> Answer:
     return await call_next(attempt)
 
 
-stores: tuple[TokenStore, ...] = (Shelf(), MemoryTokenStore())
+stores: tuple[TokenStore, ...] = (Shelf(), MemoryTokenStore(), FileTokenStore("tokens"))
 limiter = PacedLimiter(RateLimit(10, per=1.0))
 session = ViberSession(ClientCredentials("id", "secret"), rate_limiter=limiter, middleware=[middleware])
 assert_type(ViberSession(ApiKey("key")), ViberSession)
