@@ -1,21 +1,24 @@
-"""The awaiting side of the rate limit: a queue of futures in front of a `Pacer`, and one timer for all of it."""
+"""The awaiting side of the rate limit: a `Pacer` behind a queue of callers, and one timer for all of it."""
 
 from __future__ import annotations
 
-import asyncio
 import math
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from attrs import Factory, define, frozen
+from attrs import Factory, frozen
 
 from viber_async._defaults import QUEUE
-from viber_async._sansio.privacy import shown
-from viber_async._sansio.rate import Lane, Lanes, Pacer, RateLimit
+from viber_async._queue import Queue
+from viber_async._sansio.rate import Lane, Pacer, RateLimit
 from viber_async._sansio.rate import Turn as Slot
-from viber_async.errors import ConfigurationError, QueueFullError, SessionLoopError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
+
+
+KeptBy = Literal["process", "redis", "share", "nobody"]
 
 
 class Turn(Protocol):
@@ -81,16 +84,28 @@ class RateStatistics:
     """Seconds that the one of those who wait now has waited that came first."""
     longest_wait: float = 0.0
     """Seconds that any caller has ever waited for a turn."""
+    kept_by: KeptBy = "process"
+    """Who keeps the limit: this process alone; Redis, for all that share it; or, while Redis is away, this process with
+    its declared share, or nobody, so that nothing is sent."""
 
 
-@define(eq=False)
-class _Waiter:
-    """A caller that waits for its turn."""
-
-    turn: asyncio.Future[Slot]
-    lane: Lane
-    endpoint: str
-    since: float
+def figures(  # noqa: PLR0913 - as many figures as there are
+    queue: Queue[Any], *, limit: RateLimit, rate: float, granted: int, pauses: int, paused_until: float, kept_by: KeptBy
+) -> RateStatistics:
+    """Give the figures of a limiter whose callers wait in *queue*."""
+    return RateStatistics(
+        limit=limit,
+        rate=rate,
+        granted=granted,
+        waiting=queue.waiting(),
+        turned_away=queue.turned_away,
+        pauses=pauses,
+        paused_for=max(0.0, paused_until - queue.time()),
+        waited=queue.waited,
+        oldest_wait=queue.oldest_wait(),
+        longest_wait=queue.longest_wait,
+        kept_by=kept_by,
+    )
 
 
 class PacedLimiter:
@@ -101,47 +116,29 @@ class PacedLimiter:
     """
 
     def __init__(self, limit: RateLimit, *, queue: int = QUEUE) -> None:
-        if isinstance(queue, bool) or not isinstance(queue, int) or queue < 0:
-            raise ConfigurationError(f"PacedLimiter: queue must be an int of at least 0; got {shown(queue)}")
         self._pacer = Pacer(limit)
-        self._queue = queue
-        self._lanes: Lanes[_Waiter] = Lanes()
+        self._queue = Queue[Slot](queue, unwanted=partial(self.end, answered=False, untold=False))
         self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._granted = 0
         self._pauses = 0
-        self._turned_away = 0
-        self._waited = 0.0
-        self._longest_wait = 0.0
 
     async def acquire(self, *, lane: Lane, endpoint: str, again: bool = False) -> Turn:
         """Wait for a turn in *lane*; raises `QueueFullError` if too many do already.
 
         Whoever comes *again* waited before, and is never turned away.
         """
-        loop = self._bound()
-        now = loop.time()
-        if not len(self._lanes) and self._pacer.ready_at(spaced=lane == "bulk") <= now:
+        now = self._queue.loop.time()
+        if not len(self._queue) and self._pacer.ready_at(spaced=lane == "bulk") <= now:
             self._granted += 1
             return _Turn(self, self._pacer.take(now, endpoint))
-        if not again and self._lanes.waiting(lane) >= self._queue:
-            raise self._full(lane)
-        waiter = _Waiter(loop.create_future(), lane, endpoint, now)
-        self._lanes.join(lane, waiter, again=again)
+        pace = f"{self._pacer.rate:g} in {self._pacer.limit.per:g} s"
+        waiter = self._queue.join(lane=lane, endpoint=endpoint, again=again, pace=pace)
         self._set_timer()
-        try:
-            return _Turn(self, await waiter.turn)
-        except asyncio.CancelledError:
-            self._give_up(waiter)
-            raise
-        finally:
-            waited = loop.time() - now
-            self._waited += waited
-            self._longest_wait = max(self._longest_wait, waited)
+        return _Turn(self, await self._queue.turn(waiter))
 
     def pause(self, seconds: float) -> None:
         """Let nobody leave for *seconds*, and at half the rate from then on."""
-        now = self._bound().time()
+        now = self._queue.loop.time()
         self._pauses += now >= self._pacer.paused_until  # those who were refused together pause once
         self._pacer.refused(now)
         self._pacer.pause(now + seconds)
@@ -149,18 +146,14 @@ class PacedLimiter:
 
     def statistics(self) -> RateStatistics:
         """Give the figures of this moment."""
-        now = math.inf if self._loop is None else self._loop.time()
-        return RateStatistics(
+        return figures(
+            self._queue,
             limit=self._pacer.limit,
             rate=self._pacer.rate,
             granted=self._granted,
-            waiting={"interactive": self._lanes.waiting("interactive"), "bulk": self._lanes.waiting("bulk")},
-            turned_away=self._turned_away,
             pauses=self._pauses,
-            paused_for=max(0.0, self._pacer.paused_until - now),
-            waited=self._waited,
-            oldest_wait=max((now - waiter.since for waiter in self._lanes.heads()), default=0.0),
-            longest_wait=self._longest_wait,
+            paused_until=self._pacer.paused_until,
+            kept_by="process",
         )
 
     def __repr__(self) -> str:
@@ -172,67 +165,32 @@ class PacedLimiter:
             f"waiting: {waiting}{pause}>"
         )
 
-    def _full(self, lane: Lane) -> QueueFullError:
-        self._turned_away += 1
-        limit, waiting = self._pacer.limit, self._lanes.waiting(lane)
-        return QueueFullError(
-            f"{waiting} wait in the lane {lane!r} already, as many as the limiter's queue holds; nothing was sent. "
-            f"Turns come at {self._pacer.rate:g} in {limit.per:g} s; ask for less at once, or try later",
-            lane=lane,
-            waiting=waiting,
-        )
-
-    def _bound(self) -> asyncio.AbstractEventLoop:
-        """Give the loop whose clock and timers this limiter uses: that of its first call."""
-        running = asyncio.get_running_loop()
-        if self._loop is not running:
-            if self._loop is not None:
-                raise SessionLoopError(
-                    "this rate limiter belongs to another event loop; "
-                    "make one per loop, or share one allowance through Redis"
-                )
-            self._loop = running
-        return running
-
-    def _give_up(self, waiter: _Waiter) -> None:
-        if waiter.turn.cancelled():
-            self._lanes.leave(waiter.lane, waiter)
-        else:  # the turn came in the same instant as the cancellation
-            self.end(waiter.turn.result(), answered=False, untold=False)
-
     def _set_timer(self) -> None:
         """See to it that somebody looks when the next turn is ready; a timer that is too early looks again."""
-        if not len(self._lanes) or (ready_at := self._pacer.ready_at(spaced=True)) == math.inf:
+        if not len(self._queue) or (ready_at := self._pacer.ready_at(spaced=True)) == math.inf:
             return
         if self._timer is not None:
             if self._timer.when() <= ready_at:
                 return
             self._timer.cancel()
-        self._timer = self._bound().call_at(ready_at, self._serve)
+        self._timer = self._queue.loop.call_at(ready_at, self._serve)
 
     def _serve(self) -> None:
         self._timer = None
-        now = self._bound().time()
-        if self._pacer.ready_at(spaced=True) <= now and (waiter := self._next()) is not None:
+        now = self._queue.loop.time()
+        if self._pacer.ready_at(spaced=True) <= now and (waiter := self._queue.next()) is not None:
             self._granted += 1
             waiter.turn.set_result(self._pacer.take(now, waiter.endpoint))
         self._set_timer()
 
-    def _next(self) -> _Waiter | None:
-        while len(self._lanes):
-            waiter = self._lanes.next()
-            if not waiter.turn.cancelled():  # else in this instant: its owner has not run yet
-                return waiter
-        return None
-
     def sent(self, slot: Slot) -> None:
         """A request starts to leave."""
-        self._pacer.sent(slot, self._bound().time())
+        self._pacer.sent(slot, self._queue.loop.time())
         self._set_timer()
 
     def end(self, slot: Slot, *, answered: bool, untold: bool) -> None:
         """A request has ended."""
-        now = self._bound().time()
+        now = self._queue.loop.time()
         if answered:
             self._pacer.answered(slot, now)
         elif slot.is_sent or untold:

@@ -397,7 +397,7 @@ async def test_without_a_queue_there_is_a_turn_at_once_or_none() -> None:
 @pytest.mark.parametrize("queue", [-1, True, 1.0, "10", None])
 def test_a_queue_is_a_number_of_callers(queue: Any) -> None:
     """Anything else is refused by name."""
-    with pytest.raises(ConfigurationError, match="PacedLimiter: queue must be an int of at least 0; got "):
+    with pytest.raises(ConfigurationError, match="queue: must be an int of at least 0; got "):
         PacedLimiter(TEN, queue=queue)
 
 
