@@ -106,13 +106,14 @@ class Told:
 
     def __init__(self, callback: Callable[[SyncProgress], object] | None) -> None:
         self._callback = callback
-        self._began = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()  # asked from other threads too
+        self._began = self._loop.time()
         self.requests = 0
 
     @property
     def seconds(self) -> float:
         """Since the beginning."""
-        return asyncio.get_running_loop().time() - self._began
+        return self._loop.time() - self._began
 
     async def tell(self, phase: str, done: int, of: int | None) -> None:
         """Say how far it is.
