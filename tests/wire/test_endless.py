@@ -120,3 +120,21 @@ async def test_a_server_that_never_reads_is_left_at_the_write_timeout() -> None:
 
         assert isinstance(caught.value.__cause__, RequestTimeoutError)
         await healthy_afterwards(session)
+
+
+@pytest.mark.fault("N14")
+async def test_the_deadline_of_a_stream_cannot_be_stretched_either() -> None:
+    """Rows came, and then a letter now and then."""
+    row = b'{"phone": 380931111111, "status": "sent"}, '
+    top = raw_answer(b'{"task_id": 7, "recipients": [' + row, content_length="")
+    async with Hostile((take, send(top), drip(row * 100))) as server, session_to(server) as session:
+        stream = session.with_options(deadline=LONG_ENOUGH).campaigns.iter_recipients(7)
+        async with within(LONG_ENOUGH + 1):
+            assert (await anext(stream)).phone == "380931111111"
+            with pytest.raises(DeadlineExceededError):
+                async for _ in stream:
+                    pass
+        await server.settled()
+
+        assert len(server.requests) == 1
+        await healthy_afterwards(session)

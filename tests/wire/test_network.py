@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,7 @@ from tests.wire.hostile import (
     session_to,
     swallow,
     take,
+    wait,
 )
 from viber_async import (
     CampaignDraft,
@@ -222,3 +224,42 @@ async def test_a_create_that_was_carried_out_without_an_answer_is_found_by_recon
         assert found.campaign is not None
         assert found.campaign.id == 77
         assert server.count("POST /viber") == 1
+
+
+@pytest.mark.parametrize("row", each(BROKEN, only=lambda row: row.repeated))
+async def test_a_call_of_ones_own_is_sent_again_only_if_it_is_said_to_bear_it(row: Row) -> None:
+    """`session.request` knows nothing of what it sends."""
+    answers = {"POST /mine": {"mine": True}}
+    async with (
+        Hostile(row.script, row.script, answers=answers) as server,
+        session_to(server, timeout=row.timeout) as session,
+    ):
+        with pytest.raises(row.raises) as caught:
+            await session.request("POST", "/mine", json={})
+        assert caught.value.delivery is row.delivery
+        assert len(server.peers) == 1
+        assert (await session.request("POST", "/mine", json={}, idempotent=True)).json == {"mine": True}
+        assert len(server.peers) == 3
+
+
+RECIPIENTS = [{"phone": int(PHONE) + n, "status": "sent"} for n in range(1000)]
+ROWS = answer({"task_id": 7, "recipients": RECIPIENTS})
+
+
+@pytest.mark.fault("N10", "N11", "N12")
+@pytest.mark.parametrize("end", [close, reset], ids=["closed", "reset"])
+async def test_a_stream_that_is_cut_gives_what_came_and_then_says_so(end: Any) -> None:
+    """Its rows were handed out, so it does not begin again by itself; its connection is let go."""
+    enough = asyncio.Event()
+    async with Hostile((take, send(ROWS[:-1000]), wait(enough), end)) as server, session_to(server) as session:
+        stream = session.campaigns.iter_recipients(7)
+        first = await anext(stream)
+        enough.set()
+        with pytest.raises(TransportError) as caught:
+            async for _ in stream:
+                pass
+
+        assert first.phone == PHONE
+        assert caught.value.delivery is Delivery.UNKNOWN
+        assert len(server.peers) == 1
+        await healthy_afterwards(session)
