@@ -30,7 +30,7 @@ from viber_async import (
     ViberSession,
 )
 
-CANCELS = int(os.environ.get("VIBER_TEST_CANCELS", "300"))
+CANCELS = int(os.environ.get("VIBER_TEST_CANCELS", "200"))
 SEED = int(os.environ.get("VIBER_TEST_SEED", "0")) or random.randrange(1, 2**32)
 AT_ONCE = 20
 LIMIT = RateLimit(50, per=0.01)
