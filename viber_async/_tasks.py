@@ -19,7 +19,7 @@ class TaskOwner:
     """Keeps every task it starts until that task has ended."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their beginning, so that a run can be replayed
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -27,12 +27,12 @@ class TaskOwner:
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start *work* in a task of its own."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled():
             task.exception()  # its caller may have been cancelled; nobody else will ask
 

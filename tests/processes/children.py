@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,4 +62,5 @@ class Zygote:
 
     def kill(self) -> None:
         """Kill the child, as a power failure would."""
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have come to its own end
+            os.kill(self.pid, signal.SIGKILL)

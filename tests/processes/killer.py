@@ -8,8 +8,20 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, Self
 
-PHASES = ("accept", "headers", "half the body", "the body", "before the answer", "mid answer", "after the answer")
-"""What the server has seen or done of a create when it strikes; from "before the answer" on, it was carried out."""
+PHASES = (
+    "first accept",
+    "accept",
+    "headers",
+    "half the body",
+    "the body",
+    "before the answer",
+    "mid answer",
+    "after the answer",
+)
+"""What the server has seen or done of a create when it strikes; from "before the answer" on, it was carried out.
+
+The first connection is the look at the list's newest page; the create has one of its own.
+"""
 
 
 class KillingProvider:
@@ -20,6 +32,7 @@ class KillingProvider:
         self.posts = 0
         self.phase = ""
         self.strike: Callable[[], None] = lambda: None
+        self._accepted = 0
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -30,6 +43,10 @@ class KillingProvider:
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
+
+    def strike_at(self, phase: str) -> None:
+        """Strike at *phase* of what the next child does; "" for never."""
+        self.phase, self._accepted = phase, 0
 
     @property
     def url(self) -> str:
@@ -43,7 +60,8 @@ class KillingProvider:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            self._at("accept")
+            self._accepted += 1
+            self._at("first accept" if self._accepted == 1 else "accept")
             while head := await reader.readuntil(b"\r\n\r\n"):
                 await self._answer(head.decode(), reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ async def killed_once(zygote: Zygote, provider: KillingProvider, ledger: Path, k
     """Run one create in a child, and kill it at *moment*."""
     where, _, at = moment.partition(": ")
     provider.strike = zygote.kill
-    provider.phase = at if where == "server" else ""
+    provider.strike_at(at if where == "server" else "")
     await zygote.start(url=provider.url, ledger=str(ledger), keys=[key], stop=at if where == "ledger" else "")
     said = await zygote.heard()
     if said == {"at": at}:
         zygote.kill()
     if "ended" not in said:
-        await zygote.until_ended()
-    provider.phase = ""
+        said = (await zygote.until_ended())[-1]
+    assert provider.phase == ""  # it came so far...
+    assert said["ended"] == -signal.SIGKILL or at == "after the answer"  # ...and no further, if it had further to go
 
 
 async def row_of(ledger: SqliteLedger, account: str, key: str) -> LedgerRow | None:
@@ -54,7 +56,7 @@ async def what_comes_after(session: ViberSession, key: str) -> Any:
 
 
 @pytest.mark.fault("D01")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 async def test_a_kill_at_any_moment_leaves_the_truth_and_no_second_campaign(tmp_path: Path) -> None:
     """And `reconcile_pending` finds each campaign that was created, and only those."""
     path = tmp_path / "ledger" / "campaigns"

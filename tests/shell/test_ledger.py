@@ -16,13 +16,26 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from attrs import evolve
 
-from viber_async import ConfigurationError, CreateHandle, LedgerError, LedgerRow, SqliteLedger, _private_database
+from tests.shell.ledger import Account
+from tests.shell.sessions import URL, session_over
+from viber_async import (
+    ApiKey,
+    CampaignDraft,
+    ConfigurationError,
+    CreateHandle,
+    LedgerError,
+    LedgerRow,
+    SqliteLedger,
+    _private_database,
+)
 from viber_async import _ledger_file as files
-from viber_async._sansio.ledger import State
+from viber_async._sansio.ledger import State, account_tag
 
 ACCOUNT = "account"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -102,6 +115,52 @@ async def test_a_row_is_durable_when_put_returns(path: Path) -> None:
 
     assert ROW.key.encode() in path.read_bytes()
     assert [each.name for each in path.parent.iterdir()] == ["campaigns"]
+
+
+@pytest.mark.fault("D03")
+async def test_what_is_sent_is_on_the_disk_before_its_first_byte_leaves(path: Path, tmp_path: Path) -> None:
+    """A power failure in that moment: the file alone, without its log, says that it is being sent."""
+    account, images = Account(), []
+
+    def power_fails(request: httpx.Request) -> Any:
+        images.append(tmp_path / "image")
+        images[-1].write_bytes(path.read_bytes())
+        images[-1].chmod(0o600)
+        return account.do("accept", request)
+
+    account.modes = [power_fails]
+    session, _ = session_over(provider=account.provider, ledger=SqliteLedger(path))
+    async with session:
+        await session.campaigns.create_once(
+            CampaignDraft(sender_id=1, message_live_time=60, message="hi", recipients=[380931111111]), key="a"
+        )
+    tag = account_tag(ApiKey("key"), URL)
+
+    assert [row.state for row in await SqliteLedger(images[0]).unsettled(tag)] == [State.SENDING]
+    assert await SqliteLedger(path).unsettled(tag) == ()
+
+
+@pytest.mark.fault("D03")
+def test_every_write_is_synchronous(path: Path) -> None:
+    """On the very connection that writes: FULL, in WAL; committed, and then written back."""
+    asyncio.run(SqliteLedger(path).put(ACCOUNT, ROW))
+    file = files.LedgerFile(str(path), create=False)
+    with file._opened(ACCOUNT) as (connection, _):
+        settings = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")]
+    really, statements = files.connected, []
+
+    def traced(place: str) -> sqlite3.Connection:
+        connection = really(place)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "connected", traced)
+        assert file.put(ACCOUNT, SENDING)
+    steps = ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", "UPDATE intents", "COMMIT", "PRAGMA wal_checkpoint(FULL)")
+
+    assert settings == [2, "wal"]
+    assert [step for line in statements for step in steps if line.startswith(step)] == list(steps)
 
 
 async def test_making_one_does_no_io(path: Path) -> None:
@@ -385,6 +444,82 @@ async def test_a_flipped_bit_is_noticed_or_harmless(path: Path) -> None:
             wrong.append(position)
 
     assert wrong == []
+
+
+async def rows_of(path: Path, numbers: range) -> list[str] | None:
+    """Give the keys of the rows that a new process finds, or None if it refuses the ledger."""
+    ledger = SqliteLedger(path, create=False)
+    try:
+        rows = [await ledger.get(ACCOUNT, f"{number:064}") for number in numbers]
+    except LedgerError:
+        return None
+    return [row.key for row in rows if row]
+
+
+NINE = range(9)
+
+
+@pytest.mark.fault("D04")
+async def test_a_ledger_cut_anywhere_is_refused(path: Path) -> None:
+    """At every sector, and beside it: what is there no more is not taken for what never was."""
+    await filled(path, 9)
+    whole = path.read_bytes()
+    lengths = [at + by for at in range(0, len(whole), 512) for by in (0, 1, -1) if 0 <= at + by < len(whole)]
+    wrong = []
+    for length in lengths:
+        path.write_bytes(whole[:length])
+        if await rows_of(path, NINE) is not None:
+            wrong.append(length)
+
+    assert len(lengths) > 100
+    assert wrong == []
+
+
+@pytest.mark.fault("D04")
+@pytest.mark.parametrize("garbage", [b"\0", b"\xff", b"380931111111"])
+async def test_a_sector_that_was_never_written_is_noticed_or_harmless(path: Path, garbage: bytes) -> None:
+    """Each sector of each page: the header, the tables, the index, the rows, the space between them."""
+    await filled(path, 9)
+    whole = path.read_bytes()
+    filling = (garbage * 512)[:512]
+    found = {}
+    for start in range(0, len(whole), 512):
+        path.write_bytes(whole[:start] + filling + whole[start + 512 :])
+        found[start] = await rows_of(path, NINE)
+    all_of_them = [f"{number:064}" for number in NINE]
+
+    assert {start for start, rows in found.items() if rows not in (None, all_of_them)} == set()
+    assert sum(rows is None for rows in found.values()) > 10
+
+
+@pytest.mark.fault("D04")
+async def test_a_damaged_log_loses_no_row_that_was_put(path: Path) -> None:
+    """The log that a crash leaves holds at most the write that nobody was told of; only that one is lost with it."""
+    await filled(path, 9)
+    held = sqlite3.connect(path, isolation_level=None)  # as a process that was killed before it wrote its log back
+    held.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+    (secret,) = held.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
+    held.execute(*files._writing(ROW, secret))
+    log = Path(f"{path}-wal").read_bytes()
+    whole = path.read_bytes()
+    held.close()
+    path.unlink()
+    damaged = [log[:length] for length in range(0, len(log), 500)]
+    damaged += [log[:at] + bytes([log[at] ^ 1]) + log[at + 1 :] for at in range(0, len(log), 400)]
+    wrong, lost = [], 0
+    for number, each in enumerate(damaged):
+        place = path.with_name(f"image {number}")
+        place.write_bytes(whole)
+        Path(f"{place}-wal").write_bytes(each)
+        for file in (place, Path(f"{place}-wal")):
+            file.chmod(0o600)
+        found = await rows_of(place, NINE)
+        if found is not None and len(found) != 9:
+            wrong.append(number)
+        lost += found is not None and await SqliteLedger(place).get(ACCOUNT, ROW.key) is None
+
+    assert wrong == []
+    assert lost > 10
 
 
 # Schema
