@@ -19,7 +19,7 @@ class TaskOwner:
     """Keeps every task it starts until that task has ended."""
 
     def __init__(self) -> None:
-        self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their beginning, so that a run can be replayed
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # ordered, so that a run can be replayed
 
     def __len__(self) -> int:
         return len(self._tasks)
