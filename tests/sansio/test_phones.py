@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.naming import spelled
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.phones import phone, phones, wire_phone
+from viber_async._sansio.privacy import shown
 from viber_async.errors import ValidationError
 
 
@@ -75,6 +76,8 @@ NO_SPELLINGS = [
     ".380931111111",
     "3.80931111111e11",
     "380—931111111",
+    "X380931111111",
+    "380931111111X",
 ]
 
 BROKEN_RULES = [
@@ -130,14 +133,25 @@ def test_a_spelling_that_could_mean_another_number_is_refused(value, rule):
 
     assert caught.value.field == "recipients[3]"
     assert rule in str(caught.value)
+    assert caught.value.shown != "None"
 
 
 @pytest.mark.fault("I03")
 @pytest.mark.parametrize("value", NO_PHONES, ids=spelled)
 def test_only_strings_and_ints_are_phones(value):
     """A bool is an int to Python, and a float has digits: neither is a phone."""
-    with pytest.raises(ValidationError, match="a phone is a string or an int"):
-        phone(value, "phone")
+    with pytest.raises(ValidationError, match="a phone is a string or an int") as caught:
+        phone(value, "phones[0]")
+
+    assert (caught.value.field, caught.value.shown) == ("phones[0]", shown(value))
+
+
+def test_a_phone_alone_is_called_a_phone():
+    """Where its caller has no better name for it."""
+    with pytest.raises(ValidationError) as caught:
+        phone("x")
+
+    assert caught.value.field == "phone"
 
 
 class Int64:
@@ -163,10 +177,18 @@ def test_a_refused_phone_is_not_shown_whole(value):
     with pytest.raises(ValidationError) as caught:
         phone(value, "phone")
 
-    shown = str(caught.value).split("; got ")[1]
-    assert value not in shown
-    assert "1111" not in shown.replace("•", "")
-    assert "•" in shown
+    picture = str(caught.value).split("; got ")[1]
+    assert value not in picture
+    assert "1111" not in picture.replace("•", "")
+    assert "•" in picture
+
+
+def test_numerals_that_are_no_digits_are_hidden_too():
+    """It is a phone all the same, for those who can read it."""
+    with pytest.raises(ValidationError) as caught:
+        phone("三八〇九三一一一一一一一")
+
+    assert caught.value.shown == "'三八〇九••••••一一'"
 
 
 SEPARATORS = st.text(" \u00a0\u202f.-\u2010\u2011\u2013", max_size=2)
@@ -221,6 +243,7 @@ def test_what_is_no_collection_of_phones_is_refused_as_a_whole(value):
 
     assert caught.value.field == "recipients"
     assert P not in str(caught.value)
+    assert (caught.value.shown == "None") is (value is None)
 
 
 @pytest.mark.fault("I07")
@@ -235,6 +258,14 @@ def test_any_other_iterable_is_read_once_and_in_order(kind):
 def test_a_set_is_put_in_the_order_of_its_digits(kind):
     """So the same set is always the same request."""
     assert phones(kind(["+380931111112", 380931111111]), "recipients") == (("380931111111", "380931111112"), 0)
+
+
+def test_of_several_bad_phones_in_a_set_the_same_one_is_named_each_time():
+    """The first by its spelling."""
+    with pytest.raises(ValidationError) as caught:
+        phones({9, 10}, "recipients")
+
+    assert (caught.value.field, caught.value.shown) == ("recipients[0]", "10")
 
 
 def test_nothing_gives_nothing():
@@ -264,7 +295,7 @@ def test_one_phone_too_many_ends_the_reading(values):
     with pytest.raises(ValidationError, match="at most 3 different phones") as caught:
         phones(values, "recipients", most=3)
 
-    assert caught.value.field == "recipients"
+    assert (caught.value.field, caught.value.shown) == ("recipients", shown(values))
 
 
 def test_nothing_is_read_after_the_first_phone_too_many():
@@ -279,7 +310,13 @@ def test_nothing_is_read_after_the_first_phone_too_many():
 @pytest.mark.fault("P23")
 @pytest.mark.parametrize(
     ("value", "digits"),
-    [(380934760182, P[:5] + "4760182"), ("380977217975", "380977217975"), ("+380977217975", "380977217975"), (7, "7")],
+    [
+        (380934760182, P[:5] + "4760182"),
+        ("380977217975", "380977217975"),
+        ("+380977217975", "380977217975"),
+        (1, "1"),
+        (2**63 - 1, str(2**63 - 1)),
+    ],
 )
 def test_a_phone_of_an_answer_is_an_int_or_digits_with_or_without_a_plus(value, digits):
     """An int in all samples, strings in the requests of the blacklist: one idea, two types (A)."""
@@ -292,8 +329,10 @@ def test_a_phone_of_an_answer_is_an_int_or_digits_with_or_without_a_plus(value, 
 )
 def test_any_other_phone_of_an_answer_is_unreadable(value):
     """Row P23: a float has lost digits, null is no phone."""
-    with pytest.raises(Unreadable, match="expected a phone"):
+    with pytest.raises(Unreadable) as caught:
         wire_phone(value)
+
+    assert (caught.value.where, caught.value.why) == ("", f"expected a phone, got {shown(value)}")
 
 
 def test_a_float_is_told_from_other_kinds_of_number():
