@@ -140,7 +140,7 @@ def test_a_count_that_is_not_said_is_unreadable(data):
     with pytest.raises(Unreadable) as caught:
         read(count_blacklist(), data)
 
-    assert caught.value.where == "data.total"
+    assert (caught.value.where, caught.value.why) == ("data.total", "is missing")
 
 
 @pytest.mark.parametrize(
@@ -232,6 +232,21 @@ def test_a_write_without_a_clear_yes_and_sound_counters_is_unreadable(call, data
         read(call, data)
 
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ({"result": False, "deleted": 1}, "is not true"),
+        ({"result": True, "deleted": -1}, "expected a count, got -1"),
+    ],
+)
+def test_what_is_wrong_with_a_write_is_said(data, why):
+    """In words."""
+    with pytest.raises(Unreadable) as caught:
+        read(remove_phones(PHONES), data)
+
+    assert caught.value.why == why
 
 
 @pytest.mark.fault("P21")
