@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, fields_dict, frozen
 
@@ -107,7 +107,7 @@ def _flag(value: object) -> bool:
 
 
 def _moment(value: object) -> datetime:
-    moment = datetime.fromisoformat(cast("str", value))
+    moment = datetime.fromisoformat(_text(value) or "")
     if moment.tzinfo is None:
         raise ValueError
     return moment.astimezone(UTC)
