@@ -618,7 +618,13 @@ def test_an_answer_beyond_the_cap_says_how_large_it_may_be():
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(200, errors.AuthenticationError), (201, errors.AuthenticationError), (502, errors.ResponseTooLargeError)],
+    [
+        (199, errors.ResponseTooLargeError),
+        (200, errors.AuthenticationError),
+        (299, errors.AuthenticationError),
+        (300, errors.ResponseTooLargeError),
+        (502, errors.ResponseTooLargeError),
+    ],
 )
 def test_a_token_beyond_the_cap_is_no_token(status: int, kind: type[errors.ApiError]):
     """A megabyte of it is refused like any other that no header can carry; a page of a gateway's is what it is."""
