@@ -59,8 +59,8 @@ def test_help_names_the_commands(capsys, args):
     ],
 )
 def test_a_wrong_command_line_is_said_in_one_line(capsys, args, said):
-    """Exit code 2, and where to look."""
-    assert run(args) == 2
+    """Exit code 64, and where to look."""
+    assert run(args) == 64
 
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -101,7 +101,7 @@ def test_what_the_provider_refuses_is_one_line(small, capsys, monkeypatch):
 
     monkeypatch.setattr(demo, "Sandbox", refusing)
 
-    assert run(["demo", "--lines", "100"]) == 1
+    assert run(["demo", "--lines", "100"]) == 6
 
     error = capsys.readouterr().err
     assert error.startswith("viber-async: ")
@@ -164,7 +164,7 @@ def test_the_entry_point_leaves_with_the_exit_code(monkeypatch, capsys):
     """Of the arguments of the process."""
     monkeypatch.setattr(sys, "argv", ["viber-async", "bogus"])
 
-    assert left_with(main) == 2
+    assert left_with(main) == 64
 
 
 def test_the_package_can_be_run_with_m(monkeypatch, capsys):

@@ -131,14 +131,14 @@ def until(process: subprocess.Popen[str], word: str) -> str:
 
 
 def test_a_port_that_is_taken_is_one_line():
-    """And exit code 1."""
+    """And exit code 6."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
             [*COMMAND, "sandbox", "--port", str(port)], check=False, capture_output=True, text=True, timeout=LONGEST
         )
 
-    assert done.returncode == 1
+    assert done.returncode == 6
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert f"cannot serve on port {port}: Address already in use; " in done.stderr

@@ -43,7 +43,7 @@ def test_a_taken_port_is_said_in_one_line(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        assert run(["sandbox", "--port", str(port)]) == 1
+        assert run(["sandbox", "--port", str(port)]) == 6
 
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from viber_async.cli._demo_claims import Claim
-from viber_async.cli._show import PlainShow, RichShow, show_for
+from viber_async.cli._show import PlainShow, RichShow, duration, show_for
 
 GOOD = Claim(((4_320, "lines"),), right=((4_320, "valid"),))
 BAD = Claim(((4_320, "lines"),), right=((1, "valid"),))
@@ -56,6 +56,78 @@ def test_a_pipe_gets_plain_lines():
         "",
         "1 does NOT add up.",
     ]
+
+
+class Clock:
+    """A clock to move by hand."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_bar_that_takes_long_is_a_line_now_and_then():
+    """With the rate so far, and what is left at that rate."""
+    file, clock = io.StringIO(), Clock()
+    with PlainShow(file, monotonic=clock).bar("adding", None, "phones") as reach:
+        for seconds, done, of in [
+            (9, 50, None),
+            (1, 100, None),
+            (9, 900, 10_000),
+            (2, 2_100, 10_000),
+            (20, 2_100, None),
+        ]:
+            clock.now += seconds
+            reach(done, of)
+        clock.now += 9_000
+        reach(9_999)
+
+    assert file.getvalue().splitlines() == [
+        "adding: 100 phones, 10/s",
+        "adding: 2,100 of 10,000 phones, 100/s, 1 min 19 s left",
+        "adding: 2,100 of 10,000 phones, 51/s, 2 min 34 s left",
+        "adding: 9,999 of 10,000 phones, 1/s, 0.9 s left",
+        "adding: 9,999 of 10,000 phones in 9041.0 s",
+    ]
+
+
+def test_a_bar_without_progress_has_no_time_left():
+    """It may take for ever."""
+    file, clock = io.StringIO(), Clock()
+    with PlainShow(file, monotonic=clock).bar("adding", 5, "phones") as reach:
+        clock.now += 10
+        reach(0)
+
+    assert file.getvalue().splitlines()[0] == "adding: 0 of 5 phones, 0/s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.04, "0.0 s"),
+        (59.4, "59.4 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (9041, "2 h 30 min"),
+    ],
+)
+def test_a_duration_is_said_as_people_do(seconds, said):
+    """In the two units that matter."""
+
+    assert duration(seconds) == said
+
+
+def test_a_terminal_draws_a_bar_whose_end_is_not_known(terminal):
+    """With what is done so far; the end may come later."""
+    with show_for(terminal, plain=False).bar("reading", None, "entries") as reach:
+        reach(1_234)
+        reach(2_000, 4_000)
+
+    assert "entries" in terminal.getvalue()
+    assert "2,000/4,000 entries" in terminal.getvalue()
 
 
 def test_a_colour_that_the_environment_forces_does_not_reach_a_pipe(monkeypatch):

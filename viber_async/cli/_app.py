@@ -1,7 +1,6 @@
 """The command's own page: its options, its subcommands, and how it ends.
 
-Exit codes: 0 all is well; 1 it did not work, or did not add up; 2 the command line is wrong; 130 Ctrl-C. What
-goes wrong is one line on stderr; ``--debug`` puts the traceback in front of it.
+The exit codes stand in `_exits`. What goes wrong is one line on stderr; ``--debug`` puts the traceback in front of it.
 """
 
 from __future__ import annotations
@@ -14,15 +13,17 @@ from attrs import define
 from typer.main import get_command
 
 from viber_async import ViberError, __version__
-from viber_async.cli import demo, sandbox
+from viber_async.cli import blacklist, demo, sandbox
+from viber_async.cli._exits import HELP, Exit, exit_of
 from viber_async.cli._show import fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = typer.Typer(name="viber-async", add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(name="viber-async", add_completion=False, rich_markup_mode="markdown", epilog=HELP)
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
+app.add_typer(blacklist.app)
 
 
 @define
@@ -84,9 +85,9 @@ def _cause(error: Exception) -> Exception:
 def _ended(error: Exception) -> int:
     if isinstance(error, CommandLineError):
         fail(f"{error.format_message().rstrip('.')}; see viber-async --help")
-        return error.exit_code
+        return Exit.USAGE
     if isinstance(error, (ViberError, OSError)):
         fail(str(error))
     else:
         fail(f"a mistake of ours: {type(error).__name__}: {error}; see it with viber-async --debug, and report it")
-    return 1
+    return exit_of(error)

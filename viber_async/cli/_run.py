@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from viber_async.cli._exits import Exit
+
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Generator
 
 T = TypeVar("T")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-INTERRUPTED = 130
-"""What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
+
+class StoppedError(Exception):
+    """A signal ended the work, tidily."""
 
 
 def wait_for(work: Coroutine[object, object, T]) -> T:
@@ -21,4 +27,36 @@ def wait_for(work: Coroutine[object, object, T]) -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+async def stoppable(work: Coroutine[object, object, T]) -> T:
+    """Return what *work* returns; raise `StoppedError` once it has ended because of SIGINT or SIGTERM.
+
+    The first of them cancels it, and it ends as tidily as it can; the second does what signals usually do.
+    """
+    task = asyncio.ensure_future(work)
+    with stopped_by(asyncio.get_running_loop(), task.cancel):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise StoppedError from None
+
+
+@contextmanager
+def stopped_by(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> Generator[None]:
+    """Let the first SIGINT or SIGTERM call *stop*; by signal.signal(), because Windows' loops take no handlers."""
+
+    def told(_signal: int, _frame: object) -> None:
+        give_back()
+        loop.call_soon_threadsafe(stop)
+
+    def give_back() -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {each: signal.signal(each, told) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        give_back()

@@ -31,10 +31,19 @@ if TYPE_CHECKING:
 
 NARROW: Final = 72
 """Columns below which a progress bar goes without its rate and time."""
+EVERY: Final = 10.0
+"""Seconds between two lines about one bar in a pipe."""
 CODE: Final = "dim cyan"
 NUMBER: Final = r"(?<![\w/.:•-])\d+(,\d{3})*(\.\d+)?(?![\w/:•-])"
 """A number that stands alone, its thousands together: Rich's own highlighter takes 4,320 for two."""
 ADDRESS: Final = r"https?://[\w.:\[\]]*\w"
+
+
+class Reach(Protocol):
+    """Tells a bar how far something has got."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None:
+        """Say that *done* are done, of *total*."""
 
 
 class Show(Protocol):
@@ -52,8 +61,8 @@ class Show(Protocol):
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
         """Show rows; what is an int stands to the right."""
 
-    def bar(self, label: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None]]:
-        """Show how far something has got; it is told the number that is done."""
+    def bar(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Reach]:
+        """Show how far something has got; it is told the number that is done, and of how many, if that changes."""
         ...
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
@@ -74,9 +83,10 @@ def show_for(file: TextIO, *, plain: bool) -> Show:
 class PlainShow:
     """Lines for pipes, logs and whoever asked for them."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._file = file
         self._first = True
+        self._monotonic = monotonic
 
     def heading(self, text: str) -> None:
         """Begin a part, with an empty line between it and the one before."""
@@ -101,17 +111,20 @@ class PlainShow:
             self._write("  " + "  ".join(map(_aligned, row, widths, right)).rstrip())
 
     @contextmanager
-    def bar(self, label: str, total: int, unit: str) -> Generator[Callable[[int], None]]:
-        """Write one line at the end: a bar does not move in a file."""
-        began = time.monotonic()
-        done = 0
+    def bar(self, label: str, total: int | None, unit: str) -> Generator[Reach]:
+        """Write a line now and then, and one at the end: a bar does not move in a file."""
+        began = said = self._monotonic()
+        done, of = 0, total
 
-        def reach(number: int) -> None:
-            nonlocal done
-            done = number
+        def reach(number: int, whole: int | None = None, /) -> None:
+            nonlocal done, of, said
+            done, of = number, whole if whole is not None else of
+            if (now := self._monotonic()) - said >= EVERY:
+                said = now
+                self._write(f"{label}: {_so_far(done, of)} {unit}, {_pace(done, of, now - began)}")
 
         yield reach
-        self._write(f"{label}: {done:,} of {total:,} {unit} in {time.monotonic() - began:.1f} s")
+        self._write(f"{label}: {_so_far(done, of)} {unit} in {self._monotonic() - began:.1f} s")
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Write a line for each claim, and one for all of them."""
@@ -156,7 +169,7 @@ class RichShow:
         self._console.print(Padding(table, (0, 0, 0, 2)))
 
     @contextmanager
-    def bar(self, label: str, total: int, unit: str) -> Generator[Callable[[int], None]]:
+    def bar(self, label: str, total: int | None, unit: str) -> Generator[Reach]:
         """Draw a bar with its rate and the time left."""
         columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(None), _DoneColumn(unit)]
         if self._console.width >= NARROW:
@@ -167,7 +180,11 @@ class RichShow:
             ]
         with Progress(*columns, console=self._console, expand=True) as progress:
             task = progress.add_task(label, total=total)
-            yield lambda number: progress.update(task, completed=number)
+
+            def reach(done: int, whole: int | None = None, /) -> None:
+                progress.update(task, completed=done, total=whole)  # None leaves it as it is
+
+            yield reach
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Draw a panel, green if all claims hold and red if one does not."""
@@ -189,7 +206,9 @@ class _DoneColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the numbers as wide from the first to the last."""
-        total = f"{int(task.total or 0):,}"
+        if task.total is None:
+            return Text(f"{int(task.completed):,} {self._unit}")
+        total = f"{int(task.total):,}"
         return Text(f"{int(task.completed):>{len(total)},}/{total} {self._unit}")
 
 
@@ -200,6 +219,27 @@ class _RateColumn(ProgressColumn):
         """Return the rate since the beginning: that of the last second jumps, because the first turns are free."""
         elapsed = task.finished_time or task.elapsed
         return Text(f"{task.completed / elapsed if elapsed else 0.0:,.0f}/s", "magenta")
+
+
+def _so_far(done: int, of: int | None) -> str:
+    return f"{done:,}" if of is None else f"{done:,} of {of:,}"
+
+
+def _pace(done: int, of: int | None, seconds: float) -> str:
+    """The rate since the beginning, and what is left at that rate."""
+    rate = done / seconds
+    if of is None or not rate:
+        return f"{rate:,.0f}/s"
+    return f"{rate:,.0f}/s, {duration(max(of - done, 0) / rate)} left"
+
+
+def duration(seconds: float) -> str:
+    """Give *seconds* as people say them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s"
 
 
 def _claim_text(claim: Claim) -> Text:

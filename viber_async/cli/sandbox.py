@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viber_async.cli._run import wait_for
+from viber_async.cli._exits import Exit
+from viber_async.cli._run import stopped_by, wait_for
 from viber_async.cli._show import fail, show_for
 from viber_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from viber_async.cli._show import Show
 
 PORT = 8025
@@ -29,18 +26,18 @@ def sandbox(
     """Serve a stand-in of the provider on this machine's loopback, until Ctrl-C or SIGTERM.
 
     It keeps campaigns and a blacklist in memory, answers as the provider does, and refuses what the provider
-    refuses, the eleventh request in a second included. Exit code 1 if the port is taken.
+    refuses, the eleventh request in a second included. Exit code 6 if the port is taken.
     """
     try:
         wait_for(_serve(port, show_for(sys.stdout, plain=True)))
     except OSError as error:
         fail(f"cannot serve on port {port}: {os.strerror(error.errno or 0)}; choose another with --port, 0 for any")
-        raise typer.Exit(1) from error
+        raise typer.Exit(Exit.PERMANENT) from error
 
 
 async def _serve(port: int, show: Show) -> None:
     stop = asyncio.Event()
-    with _stopped_by(asyncio.get_running_loop(), stop.set):
+    with stopped_by(asyncio.get_running_loop(), stop.set):
         async with Sandbox(port=port) as serving:
             _introduce(serving, show)
             await stop.wait()
@@ -59,18 +56,3 @@ def _introduce(serving: Sandbox, show: Show) -> None:
     show.say(f"export SENDPULSE_API_SECRET={secret}")
     show.say("")
     show.say("These are public test values. In Python: ViberSession.from_env()")
-
-
-@contextmanager
-def _stopped_by(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Generator[None]:
-    """Let SIGINT and SIGTERM call *stop*; by signal.signal(), because Windows' loops take no handlers."""
-
-    def told(_signal: int, _frame: object) -> None:
-        loop.call_soon_threadsafe(stop)
-
-    before = {each: signal.signal(each, told) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

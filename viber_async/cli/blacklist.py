@@ -1,0 +1,397 @@
+"""`viber-async blacklist ...`: export, add, remove, plan, apply, sync, verify.
+
+Results go to stdout, progress and errors to stderr. Credentials come from the environment alone: what stands on a
+command line can be read by every user of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from viber_async import RateLimit, UsageError, ViberError, ViberSession
+from viber_async.cli import _blacklist_jobs as jobs
+from viber_async.cli._exits import HELP, Exit
+from viber_async.cli._export import STDOUT, Format
+from viber_async.cli._report import Outcome, failed
+from viber_async.cli._run import StoppedError, stoppable, wait_for
+from viber_async.cli._show import fail, show_for
+from viber_async.sync.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    Job = Callable[[ViberSession, jobs.Meter], Coroutine[object, object, Outcome]]
+
+MAX_REJECT = 0.001
+MAX_REMOVE = 100
+"""Phones that `remove` takes off without being told how many are meant."""
+AGE = re.compile(r"([0-9]+)([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Mode(StrEnum):
+    """What happens to phones of the blacklist that are not wanted."""
+
+    ADD_ONLY = "add_only"
+    MIRROR = "mirror"
+
+
+def _age(text: str) -> timedelta:
+    found = AGE.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter('a number and its unit, as in "90s", "30m", "12h" or "7d"')
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+# --- the options ---
+
+WantedFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="Text, CSV or NDJSON, packed with gzip or not; - is the standard input.")
+]
+SomeFile = Annotated[str | None, typer.Argument(metavar="[FILE]", help="As above; or give --phone.")]
+Phones = Annotated[list[str] | None, typer.Option("--phone", help="A phone, instead of a file; may be repeated.")]
+Region = Annotated[
+    str | None, typer.Option("--region", metavar="UA", help="Read the national spellings of this country too.")
+]
+Column = Annotated[
+    str | None, typer.Option("--column", help="The column of the phones: its name, or its place from 1.")
+]
+MaxReject = Annotated[
+    float, typer.Option("--max-reject", min=0, max=1, help="The part of the entries that may hold no phone.")
+]
+ModeOf = Annotated[Mode, typer.Option("--mode", help="mirror removes what is not wanted; add_only does not.")]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Short for --mode mirror.")]
+MaxRemove = Annotated[
+    int | None,
+    typer.Option("--max-remove", min=0, help="How many phones may be removed.  [default: 100 or 1 %, and never all]"),
+]
+Owner = Annotated[
+    str | None, typer.Option("--owner", help="A tag for the rows added; mirror removes only rows that have it.")
+]
+Description = Annotated[str | None, typer.Option("--description", help="For the phones that are added.")]
+MinAge = Annotated[
+    timedelta | None,
+    typer.Option("--min-age", parser=_age, metavar="7d", help="Remove no row that is younger: 90s, 30m, 12h, 7d."),
+]
+JournalFile = Annotated[
+    str | None,
+    typer.Option("--journal", metavar="PATH", help="The file that makes it resumable: the same call goes on."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+ShowPhones = Annotated[bool, typer.Option("--show-phones", help="Show whole phones instead of masked ones.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, as in a pipe, on a terminal too.")]
+Rate = Annotated[int, typer.Option("--rate", min=1, help="Requests a second, if others use the account meanwhile.")]
+RATE = 10
+
+app = typer.Typer(
+    name="blacklist",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="The phones that no campaign of the account reaches.\n\nThe account is that of SENDPULSE_API_ID and "
+    f"SENDPULSE_API_SECRET, or of SENDPULSE_API_KEY.\n\n{HELP}",
+)
+
+
+# --- the commands ---
+
+
+@app.command(epilog=HELP)
+def export(
+    target: Annotated[str, typer.Argument(metavar="[FILE]", help="A new file; - is the standard output.")] = STDOUT,
+    *,
+    form: Annotated[Format, typer.Option("--format", help="One phone to a line, or whole rows.")] = Format.TEXT,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Write the whole blacklist to a file.
+
+    The file is this user's alone (mode 0600), and there once it is whole. Phones are written whole: that is what it is
+    for. If the walk cannot prove that it missed nothing, that is said, and the exit code is 3.
+    """
+    if as_json and target == STDOUT:
+        raise UsageError("--json needs a FILE: the standard output holds the rows")
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.export(session, target, form, force=force, meter=meter)
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, aside=target == STDOUT)
+
+
+@app.command(epilog=HELP)
+def add(
+    file: SomeFile = None,
+    *,
+    phone: Phones = None,
+    description: Description = None,
+    region: Region = None,
+    column: Column = None,
+    max_reject: MaxReject = MAX_REJECT,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Add phones to the blacklist; those that are on it stay as they are.
+
+    For millions of them, `sync` asks first which are missing.
+    """
+    source = _source_of(file, phone, region, column)
+    done = jobs.Done()
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.add(
+            session, source, done, description=description, max_reject=max_reject, dry_run=dry_run, meter=meter
+        )
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, done=done)
+
+
+@app.command(epilog=HELP)
+def remove(
+    file: SomeFile = None,
+    *,
+    phone: Phones = None,
+    max_remove: Annotated[int, typer.Option("--max-remove", min=0, help="How many may be removed.")] = MAX_REMOVE,
+    region: Region = None,
+    column: Column = None,
+    max_reject: MaxReject = MAX_REJECT,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Remove phones from the blacklist: the people behind them can be messaged again."""
+    source = _source_of(file, phone, region, column)
+    done = jobs.Done()
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.remove(
+            session, source, done, max_remove=max_remove, max_reject=max_reject, dry_run=dry_run, meter=meter
+        )
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, done=done)
+
+
+@app.command(epilog=HELP)
+def plan(
+    file: WantedFile,
+    *,
+    output: Annotated[str | None, typer.Option("--output", metavar="PLAN", help="Write the plan to this file.")] = None,
+    mode: ModeOf = Mode.ADD_ONLY,
+    mirror: Mirror = False,
+    max_remove: MaxRemove = None,
+    owner: Owner = None,
+    description: Description = None,
+    min_age: MinAge = None,
+    region: Region = None,
+    column: Column = None,
+    max_reject: MaxReject = MAX_REJECT,
+    as_json: Json = False,
+    show_phones: ShowPhones = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Say what it takes for the blacklist to hold every phone of FILE; nothing is written to it.
+
+    Exit code 0 if it holds them all, 2 if changes are pending. A plan is good for an hour.
+    """
+    source = _source_of(file, None, region, column)
+    terms = _terms(mode, max_remove, owner, description, max_reject, min_age, mirror=mirror)
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.plan(session, source, terms, output=output, show_phones=show_phones, meter=meter)
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, source=source)
+
+
+@app.command(epilog=HELP)
+def apply(
+    *,
+    plan_file: Annotated[str, typer.Option("--plan", metavar="PLAN", help="The plan's file.")],
+    journal: JournalFile = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    show_phones: ShowPhones = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Carry out a plan: add, look, remove, look again."""
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.apply(session, plan_file, journal=journal, dry_run=dry_run, show_phones=show_phones, meter=meter)
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, broken=lambda: _resumable(journal))
+
+
+@app.command(epilog=HELP)
+def sync(
+    file: WantedFile,
+    *,
+    journal: JournalFile = None,
+    mode: ModeOf = Mode.ADD_ONLY,
+    mirror: Mirror = False,
+    max_remove: MaxRemove = None,
+    owner: Owner = None,
+    description: Description = None,
+    min_age: MinAge = None,
+    region: Region = None,
+    column: Column = None,
+    max_reject: MaxReject = MAX_REJECT,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    show_phones: ShowPhones = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Bring the blacklist to hold every phone of FILE: plan, apply and verify in one."""
+    source = _source_of(file, None, region, column)
+    terms = _terms(mode, max_remove, owner, description, max_reject, min_age, mirror=mirror)
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        if dry_run:
+            return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
+        return jobs.sync(session, source, terms, journal=journal, meter=meter)
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, broken=lambda: _resumable(journal))
+
+
+@app.command(epilog=HELP)
+def verify(
+    file: WantedFile,
+    *,
+    mode: ModeOf = Mode.ADD_ONLY,
+    mirror: Mirror = False,
+    owner: Owner = None,
+    region: Region = None,
+    column: Column = None,
+    max_reject: MaxReject = MAX_REJECT,
+    as_json: Json = False,
+    show_phones: ShowPhones = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Compare FILE with the blacklist, and write nothing at all.
+
+    Exit code 0 if the blacklist holds every phone of FILE (and, with --mirror, no other), 2 if it does not.
+    """
+    source = _source_of(file, None, region, column)
+    terms = _terms(mode, None, owner, None, max_reject, None, mirror=mirror)
+
+    def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
+        return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
+
+    _run(job, as_json=as_json, plain=plain, rate=rate, source=source)
+
+
+# --- what they have in common ---
+
+
+def _source_of(file: str | None, phones: list[str] | None, region: str | None, column: str | None) -> Source:
+    if (file is None) == (not phones):
+        raise UsageError("give a FILE, or phones with --phone")
+    wanted = file if file is not None else phones or []
+    return Source(wanted, region=region, column=int(column) if column is not None and column.isdecimal() else column)
+
+
+def _terms(  # noqa: PLR0917 - the options, as they come
+    mode: Mode,
+    max_remove: int | None,
+    owner: str | None,
+    description: str | None,
+    max_reject: float,
+    min_age: timedelta | None,
+    *,
+    mirror: bool,
+) -> jobs.Terms:
+    return jobs.Terms(
+        mode="mirror" if mirror or mode is Mode.MIRROR else "add_only",
+        max_remove=max_remove,
+        owner=owner,
+        description=description,
+        max_reject=max_reject,
+        min_age=min_age,
+    )
+
+
+def _run(
+    job: Job,
+    *,
+    as_json: bool,
+    plain: bool,
+    rate: int,
+    source: Source | None = None,
+    done: jobs.Done | None = None,
+    aside: bool = False,
+    broken: Callable[[], str] = lambda: "nothing was written; run it again",
+) -> NoReturn:
+    """Run *job* and end the process with its exit code; *broken*, or *done*, says what to do if it is interrupted.
+
+    Raises:
+        ViberError: the job's own, once it was printed as JSON, if that is wanted.
+
+    """
+    ended = wait_for(_ended(job, plain=plain, rate=rate))
+    match ended:
+        case Outcome():
+            outcome = ended
+        case StoppedError():
+            said = broken() if done is None else _sent(done)
+            outcome = Outcome(Exit.INTERRUPTED, said=(), facts={"message": said})
+            fail(f"interrupted: {said}")
+        case _:
+            _say_failed(failed(ended, source), done, as_json=as_json)
+            raise ended
+    if as_json:
+        _print_json(outcome)
+    else:
+        show = show_for(sys.stderr if aside else sys.stdout, plain=plain)
+        for line in outcome.said:
+            show.say(line)
+    raise typer.Exit(outcome.code)
+
+
+async def _ended(job: Job, *, plain: bool, rate: int) -> Outcome | Exception:
+    """Give what came of *job*, or what ended it."""
+    try:
+        return await stoppable(_in_session(job, plain=plain, rate=rate))
+    except (StoppedError, ViberError, OSError) as error:
+        return error
+
+
+async def _in_session(job: Job, *, plain: bool, rate: int) -> Outcome:
+    async with ViberSession.from_env(rate_limit=RateLimit(rate)) as session:
+        with jobs.Meter(show_for(sys.stderr, plain=plain)) as meter:
+            return await job(session, meter)
+
+
+def _say_failed(outcome: Outcome, done: jobs.Done | None, *, as_json: bool) -> None:
+    """Say what is known beside the error, which is said in the end."""
+    if as_json:
+        _print_json(outcome)
+    sys.stderr.writelines(f"{line}\n" for line in outcome.said)
+    if done is not None and done.sent:
+        fail(_sent(done))
+
+
+def _print_json(outcome: Outcome) -> None:
+    sys.stdout.write(json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n")
+
+
+def _sent(done: jobs.Done) -> str:
+    return f"{done.sent:,} of {done.of:,} phones were sent; run the same again, what was done stays done"
+
+
+def _resumable(journal: str | None) -> str:
+    if journal is None:
+        return "there is no --journal to go on with; run it again from the beginning"
+    return f"run the same again, with --journal {journal}, and it goes on"
