@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.serving import serving
 from viber_async import ViberSession
+from viber_async.cli._app import run
 from viber_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +70,34 @@ def test_an_example_of_a_docstring_runs_in_a_session(code: str, monkeypatch: pyt
             return len(sandbox.requests)
 
     assert asyncio.run(main()) > 0
+
+
+COMMANDS = re.compile(r"^\$ viber-async (.*)\n\$ echo \$\?\n(\d+)$", re.MULTILINE)
+
+
+def test_the_commands_of_the_page_about_sync_exit_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed one after another, in a directory with the lists that they name."""
+    commands = COMMANDS.findall((ROOT / "docs" / "sync.md").read_text())
+    monkeypatch.chdir(tmp_path)
+    for name, text in LISTS.items():
+        Path(name).write_text(text)
+    with serving(Sandbox()) as sandbox:
+        monkeypatch.setenv("SENDPULSE_BASE_URL", sandbox.url)
+        monkeypatch.setenv("SENDPULSE_API_KEY", sandbox.api_key)
+        codes = [run(shlex.split(command)) for command, _ in commands]
+
+    assert codes == [int(code) for _, code in commands], capsys.readouterr().err
+    assert len(commands) >= 8
+    assert {name for name in LISTS if any(name in command for command, _ in commands)} == set(LISTS)
+
+
+LISTS = {
+    "optouts.csv": "id;phone\n1;380931111111\n2;380931111112\n",
+    "shorter.csv": "id;phone\n1;380931111111\n",
+    "nobody.txt": "# nobody yet\n",
+}
 
 
 def test_there_are_examples_to_run() -> None:
