@@ -1,0 +1,108 @@
+"""A real Redis server for each process of the test run, on a free port and with a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from redis.asyncio import Redis
+
+REQUIRED = "VIBER_TEST_REQUIRE_REDIS"
+"""Set it where a missing server must fail the tests, such as in CI."""
+
+
+class RedisServer:
+    """A server that can be stopped, suspended and started again, on the same port."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
+        self._process = subprocess.Popen(
+            [self._program, *where, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL
+        )
+        with redis.Redis(port=self.port, retry=_PATIENT) as client:
+            client.ping()
+
+    def stop(self) -> None:
+        """Kill it: what it held is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def suspend(self) -> None:
+        """Let it hang: connections stay open, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(what)
+
+
+_PATIENT = redis.retry.Retry(redis.backoff.ConstantBackoff(0.02), 500, supported_errors=(redis.ConnectionError,))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program() -> str:
+    """Give Redis's server program, or skip the test, or fail it where it must not be missing."""
+    found = shutil.which("redis-server")
+    if found is None and os.environ.get(REQUIRED):
+        pytest.fail(f"{REQUIRED} is set and there is no redis-server", pytrace=False)
+    if found is None:
+        pytest.skip("there is no redis-server on this machine (Debian: apt-get install redis-server)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server for all tests that leave it running."""
+    server = RedisServer(program(), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server for one test, which may stop it."""
+    server = RedisServer(program(), tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def client(shared_server: RedisServer) -> AsyncIterator[Redis]:
+    """A client of the shared server, which is empty."""
+    async with Redis(port=shared_server.port) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def own_client(own_server: RedisServer) -> AsyncIterator[Redis]:
+    """A client of a server that may go away."""
+    async with Redis(port=own_server.port) as client:
+        yield client
