@@ -286,18 +286,18 @@ class _Errand:
         why = "create_once was ended by closing the session"
         return self.under_way.may_have_left(why) or SessionClosedError(why)
 
-    async def _let_go(self, key: str) -> bool:
-        """Let others take the key in hand at once, since nothing was sent; if that fails, they wait for the lease.
-
-        False if they have taken it already, because our lease seemed to be over.
-        """
+    async def _let_go(self, key: str) -> None:
+        """Let others take the key in hand at once, since nothing was sent; if that fails, they wait for the lease."""
         try:
-            row = await self._desk.ledger.get(self._desk.account, key)
-            event = Event.RELEASE if row is None or row.state is State.PREPARED else Event.NOT_SENT
-            free = row is not None and await self._desk.moved(row, event, by=self._me, lease=0.0) is not None
+            await self._released(key)
         except LedgerError:
             logger.warning("the ledger could not be told that a key is free again; its lease will end", exc_info=True)
-            free = True
+
+    async def _released(self, key: str) -> bool:
+        """Give the key back; False if others have taken it already, because our lease seemed to be over."""
+        row = await self._desk.ledger.get(self._desk.account, key)
+        event = Event.RELEASE if row is None or row.state is State.PREPARED else Event.NOT_SENT
+        free = row is not None and await self._desk.moved(row, event, by=self._me, lease=0.0) is not None
         self._held = None
         return free
 
@@ -335,7 +335,11 @@ class _Errand:
         except DuplicateCampaignError:
             raise
         except ViberError as error:
-            if not await self._let_go(claimed.key):
+            try:
+                ours = await self._released(claimed.key)
+            except LedgerError as worse:
+                raise worse from error  # whether others have sent it meanwhile cannot be said
+            if not ours:
                 return None  # it may have been sent by now: what is true is in the ledger
             raise _of_the_campaign(error) from error.__cause__
         if (campaign := found_by_marker(found)) is not None:

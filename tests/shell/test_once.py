@@ -460,14 +460,15 @@ async def test_a_ledger_that_fails_after_the_sending_changes_nothing_of_the_trut
 
 
 @on_a_scene
-async def test_a_release_that_fails_is_a_warning(caplog):
-    """The error that matters is the first; the lease ends by itself."""
+async def test_a_release_that_fails_is_told_and_a_warning(caplog):
+    """Others may have taken the key, and nobody can look; the lease ends by itself. The first error is the cause."""
     scene = Scene(retries=0)
     scene.account.provider.replies = [httpx.Response(500, content=b"{}")]
     scene.ledger.broken = lambda row: row is not None and row.version > 1
 
-    with pytest.raises(ServerError):
+    with pytest.raises(LedgerError) as caught:
         await scene.once()
+    assert isinstance(caught.value.__cause__, ServerError)
     assert "its lease will end" in caplog.text
 
 

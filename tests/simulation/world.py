@@ -234,9 +234,11 @@ def _context_of(process: Process) -> Context:
     return context
 
 
-def _owned(loop: asyncio.AbstractEventLoop, work: Any, context: Any = None) -> asyncio.Task[Any]:
+def _owned(
+    loop: asyncio.AbstractEventLoop, work: Any, context: Context | None = None, **more: Any
+) -> asyncio.Task[Any]:
     """Make a task, and note which process it belongs to."""
-    task = asyncio.Task(work, loop=loop, context=context)
+    task = asyncio.Task(work, loop=loop, context=context, **more)
     process = PROCESS.get() if context is None else context.get(PROCESS)
     if process is not None:
         process.tasks.append(task)
