@@ -112,6 +112,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def fleet(session: nox.Session) -> None:
+    """Do eight processes share one allowance through Redis, strictly, for half a minute each time?"""
+    install(session, "test")
+    required = {"VIBER_TEST_FLEET": session.posargs[0] if session.posargs else "30", "VIBER_TEST_REQUIRE_REDIS": "1"}
+    session.run("pytest", "tests/fleet/test_fleet.py", env=required)
+
+
+@nox.session(python=VERSIONS[0])
 def model(session: nox.Session) -> None:
     """Do the rules of "at most once" hold for every combination of delays? A minute instead of seconds."""
     install(session, "test")

@@ -88,6 +88,7 @@ async def test_a_stale_token_is_replaced_once(client: Redis) -> None:
     assert {token.value for token in tokens} == {"token-2"}
 
 
+@pytest.mark.fault("S09")
 async def test_what_lies_in_redis_says_nothing(client: Redis) -> None:
     """The token is encrypted, and gone when it is over."""
     await a_store(client).obtain("account", stale=None, fetch=Provider(lifetime=100).fetch)
