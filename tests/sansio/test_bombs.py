@@ -1,7 +1,7 @@
 """Whatever a body is made of, reading or refusing it costs no more than its length: far below a second for a mebibyte.
 
-A quarter of one is tried here, with half a second for it: ten times what any takes, and a hundredth of what a cost that
-grows with the square would be.
+A quarter of one is tried here. The slowest takes a tenth of a second of work, and half of one where coverage looks on;
+a cost that grows with the square would take minutes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from typing import Any
 
 import pytest
 
-from viber_async import ApiError, CampaignDraft, ClientCredentials
+from viber_async import ApiError, CampaignDraft
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import Answer
 from viber_async._sansio.blacklist import list_blacklist
 from viber_async._sansio.call import Call, Unreadable
-from viber_async._sansio.campaigns import create_campaign, get_recipients, list_campaigns
+from viber_async._sansio.campaigns import create_campaign, get_recipients
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.recipient_stream import RecipientStream
 from viber_async._sansio.senders import list_senders
-from viber_async._sansio.tokens import token_call
 
 SIZE = 2**18
-SECONDS = 0.5
+SECONDS = 2
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 CONVERTER = make_converter(None)
 SECRET = "token-1-and-more"
@@ -90,13 +89,10 @@ BOMBS: dict[str, bytes] = {
 
 DRAFT = CampaignDraft(sender_id=1, message_live_time=60, message="x", recipients=["380931111111"])
 READERS: dict[str, tuple[Call[Any], int]] = {
-    "senders": (list_senders(), 200),
-    "campaigns": (list_campaigns(100, 0), 200),
     "blacklist": (list_blacklist(100, 0), 200),
     "recipients": (get_recipients(7), 200),
     "a refusal": (list_senders(), 422),
-    "a failure": (create_campaign(DRAFT, now=NOW, time_zone=None), 503),
-    "a token": (token_call(ClientCredentials("id", "secret")), 200),
+    "a campaign": (create_campaign(DRAFT, now=NOW, time_zone=None), 200),
 }
 
 
