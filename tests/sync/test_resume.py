@@ -30,7 +30,7 @@ from viber_async import (
 from viber_async._session import Caller
 from viber_async.sync import journal as journals
 from viber_async.sync import lock as locks
-from viber_async.sync.journal import ADD, DONE, REFUSED, REMOVE, Begun, JournalFile, NoJournal
+from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE, Begun, JournalFile, NoJournal
 from viber_async.sync.lock import AccountLock
 
 B = 380_500_000_000
@@ -441,6 +441,8 @@ def filled(path: Path) -> Path:
     journal.settle(journal.intend(ADD, array("q", phones(1, 2))), DONE)
     journal.settle(journal.intend(ADD, array("q", phones(3))), REFUSED)
     journal.intend(REMOVE, array("q", phones(4)))
+    journal.settle(journal.intend(REMOVE, array("q", phones(5))), DONE)
+    journal.settle(journal.intend(REMOVE, array("q", phones(6))), DOUBTFUL)
     journal.close()
     return path
 
@@ -453,7 +455,8 @@ def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
         "errand",
         planned=array("q", range(B, B + 12_000)),
         added=array("q", phones(1, 2)),
-        removed=array("q", phones(4)),
+        removed=array("q", phones(4, 5, 6)),
+        gone=array("q", phones(5)),
     )
     assert str(B) not in repr(begun)
 
@@ -481,7 +484,7 @@ def test_every_step_is_in_the_file_itself(path: Path) -> None:
     journal.close()
 
     assert JournalFile(str(copy)).open("account") == Begun(
-        "errand", planned=array("q"), added=array("q", phones(1)), removed=array("q")
+        "errand", planned=array("q"), added=array("q", phones(1)), removed=array("q"), gone=array("q")
     )
 
 

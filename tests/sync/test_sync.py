@@ -950,3 +950,60 @@ async def test_after_a_pause_the_callback_is_asked_again() -> None:
     assert B + 1 in provider.phones
     assert str(B + 1) not in provider.writes[-1][1]
     assert report.converged
+
+
+@in_virtual_time
+async def test_a_revoked_token_does_not_end_a_removal() -> None:
+    """A DELETE is not repeated by the call itself, and a 401 is worth one more try."""
+    provider = BlacklistProvider(phones(*range(50)))
+    provider.faults.append(once(no(401, {"error_code": 401}), method="DELETE"))
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(4, 50)), mode="mirror")
+
+    assert (report.converged, report.removed, report.doubtful) == (True, 4, 0)
+
+
+@in_virtual_time
+async def test_who_is_there_again_is_not_removed_again() -> None:
+    """Somebody has put them back: they said stop elsewhere. The next plan decides, with its guards."""
+    provider = BlacklistProvider(phones(*range(50)))
+    provider.after = lambda request, _: provider.put(B + 1) if request.method == "DELETE" else None
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(4, 50)), mode="mirror")
+
+    assert [method for method, _ in provider.writes] == ["DELETE"]
+    assert (report.converged, report.removed, report.lingering) == (False, 3, 1)
+    assert any("there again" in note for note in report.notes)
+
+
+@in_virtual_time
+async def test_a_removal_without_a_clear_answer_is_repeated() -> None:
+    """What became of it is not known, so what is still there goes."""
+    provider = BlacklistProvider(phones(*range(50)))
+    provider.faults.append(once(ok({"result": True, "deleted": 0}), method="DELETE"))
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(4, 50)), mode="mirror")
+
+    assert [method for method, _ in provider.history] == ["DELETE"]
+    assert (report.converged, report.removed, report.doubtful) == (True, 4, 1)
+
+
+@in_virtual_time
+async def test_smaller_pages_are_asked_for_where_large_ones_are_refused() -> None:
+    """What a page may hold is not documented; a hundred is what the host's other lists take."""
+    provider = BlacklistProvider(phones(*range(250)))
+    provider.faults.append(lambda request: no(422) if int(request.url.params.get("limit", 0)) > 100 else None)
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(251)))
+        provider.faults[:] = [lambda request: no(422) if request.method == "GET" else None]
+        before = len(provider.requests)
+        with pytest.raises(BadRequestError):
+            await session.blacklist.sync(phones(*range(251)))
+
+    assert (report.converged, report.added) == (True, 1)
+    assert [request.url.params.get("limit") for request in provider.requests[:3]] == ["1000", "100", "100"]
+    assert len(provider.requests) == before + 2

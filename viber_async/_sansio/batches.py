@@ -18,7 +18,7 @@ from viber_async import errors
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from viber_async._sansio.blacklist import BlacklistAdded, BlacklistRemoved
 
@@ -130,6 +130,6 @@ def add_up(answer: BlacklistAdded | BlacklistRemoved, count: int, *, exact: bool
     return counted == count if exact else counted <= count
 
 
-def parts(numbers: array[int], size: int = BATCH) -> Sequence[array[int]]:
+def parts(numbers: array[int], size: int) -> Iterator[array[int]]:
     """Give *numbers* in pieces of *size*."""
-    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))

@@ -27,6 +27,7 @@ class Patience:
         self._waited = 0.0
         self._pause = FIRST
         self._garbled = 0
+        self._turned_away = 0
 
     def pause(self, error: errors.ViberError) -> float | None:
         """Give the seconds to wait before another try, or None: it is not worth one, or there is no patience left."""
@@ -34,6 +35,9 @@ class Patience:
             self._garbled += 1
             if self._garbled > UNREADABLE:
                 return None
+        elif isinstance(error, errors.AuthenticationError):
+            self._turned_away += 1
+            return 0.0 if self._turned_away == 1 else None  # a token that was revoked is replaced by then
         elif not is_transient(error):
             return None
         asked = error.retry_after if isinstance(error, errors.ApiError) else None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import evolve
 
+from viber_async._defaults import PAGE_ROWS
 from viber_async._sansio.number_page import list_numbers
 from viber_async._sansio.paging import MAX_LIMIT, Walk
 from viber_async._sansio.patience import LONGEST, Patience, is_transient
-from viber_async.errors import SyncInterruptedError, ViberError
+from viber_async.errors import BadRequestError, SyncInterruptedError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,14 +34,21 @@ class Bulk:
 
     def __init__(self, caller: Caller, told: Told) -> None:
         self.caller = caller.varied(lane="bulk")
-        self._probing = self.caller.varied(
-            retries=evolve(self.caller.retries, retries=min(PROBE_RETRIES, self.caller.retries.retries))
-        )
+        policy = self.caller.retries
+        self._probing = self.caller.varied(retries=evolve(policy, retries=min(PROBE_RETRIES, policy.retries)))
+        self._once = self.caller.varied(retries=evolve(policy, retries=0))
+        self._limit = MAX_LIMIT
         self.told = told
 
     async def send(self, call: Call[T], *, again: bool = False) -> Reply[T]:
         """Give the answer to *call*; *again* after a pause of our own."""
-        caller = self._probing if again else self.caller
+        return await self._counted(self._probing if again else self.caller, call)
+
+    async def send_once(self, call: Call[T]) -> Reply[T]:
+        """Give the answer to *call*, which is repeated by nobody but its caller."""
+        return await self._counted(self._once, call)
+
+    async def _counted(self, caller: Caller, call: Call[T]) -> Reply[T]:
         journey = caller.journey(call)
         try:
             return await caller.reply(call, journey)
@@ -67,9 +75,18 @@ class Bulk:
         self, take: Callable[[NumberPage, Sequence[int]], None], *, phase: str, detailed: bool = False
     ) -> WalkReport:
         """Hand each page and the indexes of its new rows to *take*; give the report of the walk."""
-        walk = Walk(limit=MAX_LIMIT, name="blacklist sync")
+        walk = Walk(limit=self._limit, name="blacklist sync")
         while (offset := walk.offset) is not None:
-            page = await self.patiently(list_numbers(walk.limit, offset, detailed=detailed))
+            try:
+                page = await self.patiently(list_numbers(walk.limit, offset, detailed=detailed))
+            except BadRequestError:
+                if self._limit == PAGE_ROWS or walk.report().requests:
+                    raise
+                self._limit = (
+                    PAGE_ROWS  # what a page may hold is not documented (?); a refusal is the only way to learn
+                )
+                walk = Walk(limit=self._limit, name="blacklist sync")
+                continue
             take(page, walk.take(page.ids, total=page.total))
             await self.told.tell(phase, walk.report().rows, walk.total)
         return walk.report()

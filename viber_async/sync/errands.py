@@ -74,7 +74,7 @@ async def apply(
         begun = await hall.begun(f"plan {made.id}")
         if begun is None or made.removes:
             check_age(made.created_at, now=datetime.now(UTC))
-        todo = await hall.todo(made, resumed=begun is not None)
+        todo = await hall.todo(made, begun)
         return await hall.run(made, todo, begun, errand=f"plan {made.id}")
 
 
@@ -92,7 +92,7 @@ async def sync(  # noqa: PLR0913 - as the public call
         errand = f"sync {terms.mode} owner {terms.owner} from {source.name}"
         begun = await hall.begun(errand)
         planner = Planner(hall.bulk, hall.thread, terms, still_wanted)
-        made = await planner.plan(source, only=begun.planned if begun else None)
+        made = await planner.plan(source, only=left_to_remove(begun) if begun else None)
         todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=True)
         return await hall.run(made, todo, begun, errand=errand)
 
@@ -127,11 +127,13 @@ class Hall:
             error.journal = hall._journal.path
             raise
         finally:
-            with CancelScope(shield=True):
-                await hall.thread.run(hall._journal.close)
-            lock.release()
-            hall.thread.leave()
-            hall._asked.leave()
+            try:
+                with CancelScope(shield=True):
+                    await hall.thread.run(hall._journal.close)
+            finally:
+                lock.release()
+                hall.thread.leave()
+                hall._asked.leave()
 
     def interrupted(self, why: str) -> SyncInterruptedError:
         """Give the error for a sync that ended in the middle."""
@@ -150,15 +152,15 @@ class Hall:
             )
         return begun
 
-    async def todo(self, made: SyncPlan, *, resumed: bool) -> Todo:
+    async def todo(self, made: SyncPlan, begun: Begun | None) -> Todo:
         """Give what is to be done of *made* after a look at the other side, which must not have moved.
 
         A plan that removes is held against every row; of one that only adds the total has to be the same. A run that is
         gone on with may find what it did itself: what is missing is added, what is still there is removed.
         """
         adds, removes = made.adds.numbers, made.removes.numbers
-        if removes or resumed:
-            adds, removes = await self._compared(made, resumed=resumed)
+        if removes or begun:
+            adds, removes = await self._compared(made, begun)
         else:
             await self._check_total(made)
         looked = self.bulk.told.requests
@@ -169,7 +171,7 @@ class Hall:
         if then is not None and (now := await self.bulk.patiently(count_blacklist())) != then:
             raise moved(f"it had {then} rows and has {now}")
 
-    async def _compared(self, made: SyncPlan, *, resumed: bool) -> tuple[array[int], array[int]]:
+    async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int]]:
         """Give what is missing and what is still to be removed, if that is what the plan says."""
         index, adds, removes = Index(), Index(), set(made.removes.numbers)
         adds.add(made.adds.numbers)
@@ -186,11 +188,13 @@ class Hall:
 
         walk = await self.bulk.walk(take, phase="check")
         missing = index.missing()
-        if not resumed:
+        if begun is None:
             if f"{rest:x}" != made.rest_digest or adds.meet(missing):
                 raise moved("other phones came or went")
             if not walk.complete:
                 raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
+        else:
+            found.difference_update(begun.gone)
         return missing, array("q", sorted(found))
 
     async def run(self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str) -> SyncReport:
@@ -209,6 +213,11 @@ class Hall:
         report = await run.go()
         await self.thread.run(self._journal.finish)
         return report
+
+
+def left_to_remove(begun: Begun) -> set[int]:
+    """Give what an interrupted run had planned to remove, without those that it certainly did."""
+    return set(begun.planned).difference(begun.gone)
 
 
 def journal_at(path: str | os.PathLike[str] | None) -> Journal:

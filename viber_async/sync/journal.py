@@ -51,6 +51,9 @@ REMOVE: Final = "remove"
 
 INTENDED: Final = "intended"
 DONE: Final = "done"
+"""Answered, with counters that add up."""
+DOUBTFUL: Final = "doubtful"
+"""Answered in a way that leaves open what became of it."""
 REFUSED: Final = "refused"
 """By the provider: nothing became of it."""
 
@@ -70,7 +73,9 @@ class Begun:
     added: array[int] = field(kw_only=True, repr=False)
     """Those that may have been added by it: all that were tried."""
     removed: array[int] = field(kw_only=True, repr=False)
-    """Those that may have been removed by it."""
+    """Those that may have been removed by it: all that were tried."""
+    gone: array[int] = field(kw_only=True, repr=False)
+    """Those of them that certainly were: whoever is back has come back, and is not removed again."""
 
 
 class Journal(Protocol):
@@ -229,6 +234,7 @@ class JournalFile:
 
     def _begun(self, connection: sqlite3.Connection, errand: str, planned: int) -> Begun:
         found = {kind: array("q") for kind in (PLANNED, ADD, REMOVE)}
+        gone = array("q")
         pieces = 0
         for step, kind, state, blob, seal in connection.execute("SELECT id, kind, state, phones, seal FROM steps"):
             if not hmac.compare_digest(seal, self._seal("step", step, kind, state, blob)):
@@ -236,9 +242,11 @@ class JournalFile:
             pieces += kind == PLANNED
             if state != REFUSED:
                 found[kind].frombytes(blob)
+            if (kind, state) == (REMOVE, DONE):
+                gone.frombytes(blob)
         if pieces != planned:
             raise Distrusted(f"the journal {self._path} is damaged: rows are missing")
-        return Begun(errand, planned=found[PLANNED], added=found[ADD], removed=found[REMOVE])
+        return Begun(errand, planned=found[PLANNED], added=found[ADD], removed=found[REMOVE], gone=gone)
 
     # Rows
 

@@ -14,8 +14,6 @@ from viber_async.sync.plan import SyncPlan
 from viber_async.sync.source import Source
 
 if TYPE_CHECKING:
-    from array import array
-
     from viber_async._sansio.difference import IsYoung
     from viber_async._sansio.paging import WalkReport
     from viber_async._sansio.terms import Terms
@@ -40,7 +38,7 @@ class Planner:
         self._still_wanted = still_wanted
         self._salt = secrets.randbelow(PRIME - 1) + 1  # 0 would leave the numbers as they are
 
-    async def plan(self, source: Source, *, only: array[int] | None = None) -> SyncPlan:
+    async def plan(self, source: Source, *, only: set[int] | None = None) -> SyncPlan:
         """Give the plan for what *source* wants; with *only*, nothing else is removed.
 
         Raises:
@@ -75,7 +73,7 @@ class Planner:
         difference: Difference,
         walk: WalkReport,
         began: datetime,
-        only: array[int] | None,
+        only: set[int] | None,
     ) -> SyncPlan:
         changes = difference.finish(only=only)
         check(

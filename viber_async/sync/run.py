@@ -16,7 +16,7 @@ from anyio import move_on_after
 from attrs import field, frozen
 
 from viber_async._sansio import blacklist as calls
-from viber_async._sansio.batches import Batches, add_up, is_about_the_batch, parts
+from viber_async._sansio.batches import BATCH, Batches, add_up, is_about_the_batch, parts
 from viber_async._sansio.blacklist import BlacklistRemoved
 from viber_async._sansio.numbers import Index, Phones
 from viber_async._sansio.patience import Patience
@@ -25,13 +25,13 @@ from viber_async._sansio.sync_report import RefusedPhone, SyncReport
 from viber_async._tasks import beside
 from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
 from viber_async.sync.bulk import pause
-from viber_async.sync.journal import ADD, DONE, REFUSED, REMOVE
+from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
 
+    from viber_async._exchange import Reply
     from viber_async._sansio.blacklist import BlacklistAdded
-    from viber_async._sansio.call import Call
     from viber_async._sansio.number_page import NumberPage
     from viber_async._sansio.paging import WalkReport
     from viber_async.sync.bulk import Bulk
@@ -45,6 +45,8 @@ PASSES: Final = 3
 chance, and is reported."""
 FINISHES_WITHIN: Final = 8.0
 """Ours: seconds that a batch under way may still take when the sync is cancelled: a container is killed after ten."""
+PIECE: Final = 10_000
+"""Phones that are looked up at a time."""
 SHOWN: Final = 1000
 """How many refused phones are reported; all are counted."""
 
@@ -105,6 +107,8 @@ class Run:
         """Tried by the run that is gone on with: there before this one began, and not before that one."""
         self._removed = set(begun.removed) if begun else set[int]()
         """Tried to remove, by that one or this one, and to stay removed."""
+        self._gone = set(begun.gone) if begun else set[int]()
+        """Removed for certain: whoever of them is there again has come back, and is left alone."""
         self._late = set[int]()
         """To be removed by the plan, and wanted after all."""
         self._refused: dict[int, str] = {}
@@ -178,7 +182,7 @@ class Run:
             if look.agrees:
                 break
             await self._write(ADD, look.missing)
-            await self._write(REMOVE, look.lingering)
+            await self._write(REMOVE, array("q", (number for number in look.lingering if number not in self._gone)))
             await self._bring_back()
             look = await self._look()
         return look
@@ -188,7 +192,7 @@ class Run:
     async def _bring_back(self) -> None:
         """Ask once more about all that was removed, and add what is wanted by now."""
         back = array("q")
-        for part in parts(array("q", sorted(self._removed))):
+        for part in parts(array("q", sorted(self._removed)), BATCH):
             back.extend(sorted(await self._asked.which(part)))
         self._late.update(back)
         self._removed.difference_update(back)
@@ -196,7 +200,7 @@ class Run:
 
     async def _write(self, kind: str, numbers: array[int]) -> None:
         """Add or remove *numbers* in batches."""
-        batches = Batches(len(numbers))
+        batches = Batches(len(numbers), largest=BATCH)
         while not (kind == REMOVE and self._stopped) and (span := batches.take()) is not None:
             refusal = await self._batch(kind, numbers[span.start : span.stop])
             if refusal is None:
@@ -237,27 +241,39 @@ class Run:
         if kind == REMOVE:
             self._removed.update(numbers)
         try:
-            await self._sent(kind, numbers, again=again)
+            state = await self._sent(kind, numbers, again=again)
         except ViberError as error:
             if is_about_the_batch(error):
                 self._removed.difference_update(numbers)
                 await self._thread.run(lambda: self._journal.settle(step, REFUSED))
             raise
-        await self._thread.run(lambda: self._journal.settle(step, DONE))
+        await self._thread.run(lambda: self._journal.settle(step, state))
 
-    async def _sent(self, kind: str, numbers: array[int], *, again: bool) -> None:
+    async def _sent(self, kind: str, numbers: array[int], *, again: bool) -> str:
+        """Send one request for *numbers* and give what is to be noted of it.
+
+        A success that cannot be read is one all the same: what became of it is seen by the next walk.
+        """
         phones = tuple(Phones(numbers))
-        call: Call[BlacklistAdded | BlacklistRemoved] = (
-            calls.remove_phones(phones) if kind == REMOVE else calls.add_phones(phones, self._plan.terms.written)
-        )
         try:
-            reply = await self._bulk.send(call, again=again)
-        except DecodeError:  # a success that cannot be read: what became of it is seen by the next walk
+            if kind == REMOVE:  # not repeated without asking the source again
+                state = self._judged(await self._bulk.send_once(calls.remove_phones(phones)), len(numbers), again=again)
+            else:
+                call = calls.add_phones(phones, self._plan.terms.written)
+                state = self._judged(await self._bulk.send(call, again=again), len(numbers), again=again)
+        except DecodeError:
             self._doubtful += 1
-            return
-        self._doubtful += not add_up(reply.value, len(numbers), exact=not reply.unsure)
-        if isinstance(reply.value, BlacklistRemoved) and reply.value.deleted > len(numbers):
-            self._stopped = f"removing stopped: {len(numbers)} phones were sent and {reply.value.deleted} were deleted"
+            state = DOUBTFUL
+        if (kind, state) == (REMOVE, DONE):
+            self._gone.update(numbers)
+        return state
+
+    def _judged(self, reply: Reply[BlacklistAdded] | Reply[BlacklistRemoved], count: int, *, again: bool) -> str:
+        said = reply.value
+        self._doubtful += not add_up(said, count, exact=not (reply.unsure or again))
+        if isinstance(said, BlacklistRemoved) and said.deleted > count:
+            self._stopped = f"removing stopped: {count} phones were sent and {said.deleted} were deleted"
+        return DONE if add_up(said, count, exact=True) else DOUBTFUL
 
     async def _uninterrupted(self, work: Coroutine[None, None, None]) -> None:
         """Run *work* to its end, also if the sync is cancelled meanwhile; but not for longer than can be waited for."""
@@ -268,9 +284,11 @@ class Run:
         except asyncio.CancelledError:
             if task.cancelled() and caller.closing:
                 raise SessionClosedError("the session was closed in the middle of a sync") from None
-            with move_on_after(FINISHES_WITHIN, shield=True):
-                await asyncio.wait([task])
-            task.cancel()
+            try:
+                with move_on_after(FINISHES_WITHIN, shield=True):
+                    await asyncio.wait([task])
+            finally:
+                task.cancel()
             raise
 
     # Reporting
@@ -308,7 +326,7 @@ class Run:
         """Give how many of those that were there before anything was written are there now."""
         gone = Index()
         gone.add(missing)
-        seen = (number for part in parts(self._plan.there.numbers) for number in gone.meet(part))
+        seen = (number for part in parts(self._plan.there.numbers, PIECE) for number in gone.meet(part))
         return sum(number not in self._ours for number in seen)
 
     def _notes(self, look: Look, unverified: int) -> Iterator[str]:
@@ -317,7 +335,7 @@ class Run:
         if unverified:
             yield f"{unverified} wanted phones were not seen afterwards, whatever the writes were answered"
         if look.lingering:
-            yield f"{len(look.lingering)} phones were removed and are still there"
+            yield f"{len(look.lingering)} phones were removed and are still there, or there again"
         if self._refused:
             yield f"the provider refused {len(self._refused)} phones one by one"
         if self._stopped:
