@@ -1,0 +1,186 @@
+"""Phones in great numbers: what is looked up, in whichever of two ways; sets of ids; fingerprints."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from array import array
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from viber_async._sansio.numbers import (
+    BUCKETS,
+    NO_PHONES,
+    PRIME,
+    IdSet,
+    Index,
+    Phones,
+    fingerprint,
+    together,
+    without,
+)
+
+NUMBERS = st.integers(10**7, 10**15 - 1)
+LISTS = st.lists(NUMBERS, max_size=30)
+
+
+# Phones
+
+
+def test_phones_are_a_sequence_of_digit_strings() -> None:
+    """Read like a tuple, kept like an array."""
+    phones = Phones([380931111111, 442079460958])
+
+    assert list(phones) == ["380931111111", "442079460958"]
+    assert (len(phones), phones[1], phones[-2]) == (2, "442079460958", "380931111111")
+    assert phones[1:] == Phones([442079460958])
+    assert phones.numbers == array("q", [380931111111, 442079460958])
+    assert pickle.loads(pickle.dumps(phones)) == phones
+
+
+@pytest.mark.parametrize(
+    ("phone", "there"),
+    [("380931111111", True), ("380931111112", False), (380931111111, False), ("", False), ("x", False), ("٣", False)],
+)
+def test_phones_know_what_they_hold(phone: object, there: bool) -> None:
+    """By its digits, and nothing is converted."""
+
+    assert (phone in Phones([380931111111])) is there
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (["380931111111"], True),
+        (("380931111111",), True),
+        (Phones([380931111111]), True),
+        ([380931111111], False),
+        (NO_PHONES, False),
+        ("380931111111", False),
+        (None, False),
+    ],
+)
+def test_phones_equal_what_reads_the_same(other: object, same: bool) -> None:
+    """Lists and tuples too."""
+
+    assert (Phones([380931111111]) == other) is same
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "Phones(; 0 in all)"),
+        (1, "Phones(3809•••••000; 1 in all)"),
+        (4, "000, 3809•••••001, 3809•••••002, ...; 4 in"),
+    ],
+)
+def test_phones_are_shown_masked_and_few(count: int, shown: str) -> None:
+    """A plan may stand in a log."""
+
+    assert shown in repr(Phones(range(380931111000, 380931111000 + count)))
+
+
+# The index
+
+
+@pytest.mark.parametrize("large", [0, 10**6], ids=["arrays", "dict"])
+@settings(max_examples=30)
+@given(wanted=LISTS, met=LISTS, again=LISTS)
+def test_an_index_knows_what_was_met(large: int, wanted: list[int], met: list[int], again: list[int]) -> None:
+    """Whichever way it is kept: sets say the same."""
+    index = Index(large=large)
+    for number in wanted:
+        index.add([number])
+    met += wanted[::3]
+
+    others = index.meet(met)
+    assert others == [number for number in met if number not in set(wanted)]
+    assert len(index) == len(set(wanted))
+    assert set(index.met()) == set(wanted) & set(met)
+    assert sorted(index.missing()) == sorted(set(wanted) - set(met))
+    assert all((number in index) == (number in wanted) for number in met + again)
+
+    index.forget()
+    index.meet(again)
+    assert set(index.met()) == set(wanted) & set(again)
+
+
+@pytest.mark.parametrize("large", [100, 10**6], ids=["arrays", "dict"])
+def test_the_order_of_an_index_is_that_of_its_numbers(large: int) -> None:
+    """Not that of their coming: the same set makes the same batches."""
+    numbers = [10**7 + 7 * n for n in range(1000)]
+    shuffled = random.Random(1).sample(numbers, len(numbers))
+    one, other = Index(large=large), Index(large=large)
+    one.add(numbers)
+    other.add(shuffled[:200])
+    other.add(shuffled[100:])
+
+    assert one.missing() == other.missing()
+    assert len(other) == 1000
+
+
+def test_buckets_are_filled_evenly_by_phones_of_one_operator() -> None:
+    """A power of two would not do that for numbers that end alike."""
+    places = [number % BUCKETS for number in range(380_500_000_000, 380_600_000_000, 10_000)]
+
+    assert max(map(places.count, set(places))) < 20
+
+
+# Sets of ids
+
+
+@given(first=st.lists(st.integers(-3000, 3000)), second=st.lists(st.integers(-(2**63), 2**63)))
+def test_a_set_of_ids_is_a_set(first: list[int], second: list[int]) -> None:
+    """Close together, far apart, negative."""
+    ids = IdSet(first)
+    ids.update(second)
+
+    assert len(ids) == len(set(first + second))
+    assert set(ids) == set(first + second)
+    assert ids.among(range(-3000, 3000)) == set(first + second) & set(range(-3000, 3000))
+    assert all(number in ids for number in first + second)
+
+
+@given(first=st.sets(st.integers(0, 5000)), second=st.sets(st.integers(0, 5000)))
+def test_two_sets_of_ids_make_one(first: set[int], second: set[int]) -> None:
+    """A walk does that when it has found its place."""
+    ids = IdSet(first)
+    ids.update(IdSet(second))
+
+    assert set(ids) == first | second
+    assert len(ids) == len(first | second)
+
+
+def test_ids_that_lie_close_together_take_hardly_any_memory() -> None:
+    """A million in less than two bytes each, dict and all."""
+    ids = IdSet(range(164, 1_000_164))
+    held = sum(page.__sizeof__() + 32 for page in ids._pages.values()) + ids._pages.__sizeof__()
+
+    assert held < 500_000
+
+
+# Fingerprints
+
+
+@given(numbers=LISTS, more=LISTS, salt=st.integers(1, PRIME - 1))
+def test_a_fingerprint_is_that_of_the_list_in_any_order(numbers: list[int], more: list[int], salt: int) -> None:
+    """And the lists can be put together and taken apart."""
+    whole = fingerprint(numbers + more, salt)
+
+    assert whole == fingerprint(sorted(more + numbers), salt)
+    assert whole == together(fingerprint(numbers, salt), fingerprint(more, salt))
+    assert without(whole, fingerprint(more, salt)) == fingerprint(numbers, salt)
+
+
+@given(numbers=st.sets(NUMBERS, min_size=2), salt=st.integers(1, PRIME - 1))
+def test_another_list_has_another_fingerprint(numbers: set[int], salt: int) -> None:
+    """One number off, one missing, one twice, two whose sum stays the same."""
+    first, second, *rest = sorted(numbers)
+    whole = fingerprint(numbers, salt)
+
+    assert whole != fingerprint([first + 1, second, *rest], salt)
+    assert whole != fingerprint([second, *rest], salt)
+    assert whole != fingerprint([first, *numbers], salt)
+    assert (whole != fingerprint([first - 1, second + 1, *rest], salt)) is True

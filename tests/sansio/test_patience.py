@@ -1,0 +1,39 @@
+"""How long a sync waits for a provider that is away."""
+
+from __future__ import annotations
+
+import pytest
+
+from viber_async import errors
+from viber_async._sansio.patience import LONGEST, Patience
+
+
+def pauses(error: errors.ViberError) -> list[float]:
+    patience, found = Patience(), []
+    while (pause := patience.pause(error)) is not None:
+        found.append(pause)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errors.ServerError(status=503), [1, 3, 9, 27, 81, 120, 120, 120]),
+        (errors.ConnectionFailedError(), [1, 3, 9, 27, 81, 120, 120, 120]),
+        (errors.RequestTimeoutError(), [1, 3, 9, 27, 81, 120, 120, 120]),
+        (errors.DeadlineExceededError(), [1, 3, 9, 27, 81, 120, 120, 120]),
+        (errors.RateLimitError(status=429, retry_after=250), [250, 250]),
+        (errors.RateLimitError(status=429, retry_after=LONGEST + 1), []),
+        (errors.DecodeError(status=200), [1, 3]),
+        (errors.AuthenticationError(status=401), [0]),
+        (errors.ConnectionFailedError(permanent=True), []),
+        (errors.PermissionDeniedError(status=403), []),
+        (errors.BadRequestError(status=400), []),
+        (errors.SessionClosedError(), []),
+    ],
+)
+def test_pauses_grow_and_end(error: errors.ViberError, expected: list[float]) -> None:
+    """Ten minutes at the most; what cannot get better by itself is not waited for."""
+
+    assert pauses(error) == expected
+    assert sum(expected) <= LONGEST
