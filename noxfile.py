@@ -136,6 +136,13 @@ def simulation(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def sync_simulation(session: nox.Session) -> None:
+    """Is nobody lost in three thousand syncs with faults, kills, and people who say stop meanwhile?"""
+    install(session, "test")
+    session.run("pytest", "--timeout=1800", "tests/sync/test_simulation.py", env={"VIBER_TEST_SEEDS": "3000"})
+
+
+@nox.session(python=VERSIONS[0])
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")
