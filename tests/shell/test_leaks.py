@@ -227,6 +227,23 @@ FAILURES: dict[str, Callable[[httpx.Request], Any]] = {
     "a cut": cut,
 }
 
+FOR_EVERY_CALL = {
+    "401 with an echo",
+    "422 with an echo",
+    "429 with an echo",
+    "500 with an echo",
+    "result: false",
+    "HTML",
+    "an echo as a key",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "an error of the transport's own",
+    "a cut",
+}
+"""One of each kind; the others meet some calls of each kind."""
+_CALLS_OF_OURS = ("create", "create_once again", "iter_recipients", "campaigns.list", "blacklist.add")
+SOME = (*_CALLS_OF_OURS, "request with a phone in its path", "request with phones in its body")
+
 
 class Echoing(Provider):
     """Fails as it is told; what `spares` says is answered well."""
@@ -306,10 +323,11 @@ def canary() -> Canary:
 async def test_a_failure_shows_nothing(failure: str, canary: Canary) -> None:
     """Of any call, whatever the provider or the network says."""
     with Watch(canary):
-        told = {name: await tried(canary, name, call, FAILURES[failure]) for name, call in CALLS.items()}
+        names = CALLS if failure in FOR_EVERY_CALL else SOME
+        told = {name: await tried(canary, name, CALLS[name], FAILURES[failure]) for name in names}
 
     assert canary.seen == []
-    assert canary.texts > 300
+    assert canary.texts > 15 * len(names)
     assert any(told.values())
 
 
@@ -380,7 +398,8 @@ async def test_what_is_ended_in_the_middle_shows_nothing(
     """While it waits for an answer; its tasks are looked at before that."""
     ends, settings = ENDINGS[ending]
     with Watch(canary) as watch:
-        watch.loop()
+        if spares is is_token_or_list:
+            watch.loop()
         told = {}
         for name, call in CALLS.items():
             asyncio.get_running_loop().call_later(0.5, watch.look_at_tasks)
@@ -447,7 +466,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 async def test_a_part_that_fails_shows_nothing(part: str, canary: Canary) -> None:
     """Of those that a program may hand in; the provider fails as well, or answers with nonsense."""
     with Watch(canary) as watch:
-        watch.loop()
+        if part in ("nothing", "a middleware"):
+            watch.loop()
         for name, call in CALLS.items():
             settings = PARTS[part]()
             if "credentials" in settings:
@@ -455,7 +475,7 @@ async def test_a_part_that_fails_shows_nothing(part: str, canary: Canary) -> Non
             await tried(canary, name, call, FAILURES["503 with an echo"], **settings)
 
     assert canary.seen == []
-    assert canary.texts > 1000
+    assert canary.texts > 300
 
 
 @pytest.mark.fault("S04", "C11")

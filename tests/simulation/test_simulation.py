@@ -27,7 +27,7 @@ from viber_async._sansio import ledger as rules
 from viber_async._sansio.call import Kind
 from viber_async._sansio.ledger import Event, State
 
-SEEDS = int(os.environ.get("VIBER_TEST_SEEDS", "240"))
+SEEDS = int(os.environ.get("VIBER_TEST_SEEDS", "200"))
 FIRST = int(os.environ.get("VIBER_TEST_FIRST_SEED", "0"))
 PARTS = 4
 
