@@ -81,6 +81,34 @@ async def test_a_removal_that_may_have_been_done_is_counted(tmp_path: Path) -> N
     assert (report.converged, report.removed, report.already_there) == (True, 50, 950)
 
 
+@pytest.mark.parametrize(
+    ("how", "others", "walks"),
+    [({}, (), 1), ({"owner": "ours"}, (), 1), ({"owner": "ours"}, ("theirs",), 2)],
+    ids=["any row", "owned rows", "rows of others"],
+)
+@in_virtual_time
+async def test_a_run_that_ended_in_its_last_walk_takes_one_more(how, others, walks, tmp_path: Path) -> None:
+    """The walk of the new plan is the look at what was done, where it can tell what is gone from what was kept."""
+    provider = BlacklistProvider()
+    for number in phones(*range(200)):
+        provider.put(number, description="ours")
+    for number, owner in enumerate(others):
+        provider.put(B + 9000 + number, description=owner)
+    wanted, how = phones(*range(1, 210)), {"mode": "mirror", "journal": tmp_path / "journal", **how}
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if provider.walked > 5 and len(provider.history) > 1 else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(wanted, **how)
+        provider.faults.clear()
+        before = provider.walked
+        report = await session.blacklist.sync(wanted, **how)
+
+    assert [method for method, _ in provider.history] == ["POST", "DELETE"]
+    assert provider.walked - before == 2 * walks
+    assert (report.converged, report.added, report.removed, report.already_there) == (True, 10, 1, 199)
+
+
 @in_virtual_time
 async def test_nothing_is_removed_beyond_the_first_plan(tmp_path: Path) -> None:
     """Whoever left the source meanwhile is another run's matter."""
@@ -198,9 +226,10 @@ async def test_a_journal_of_another_account_is_refused(tmp_path: Path) -> None:
 # Cancelled
 
 
+@pytest.mark.fault("D09")
 @in_virtual_time
 async def test_a_cancel_finishes_the_batch_under_way(tmp_path: Path) -> None:
-    """D09: its outcome is in the journal, and the error behind the cancel says how to go on."""
+    """Its outcome is in the journal, and the error behind the cancel says how to go on."""
     provider = BlacklistProvider()
     session, _ = session_over(provider=provider)
     arrived = asyncio.Event()
@@ -234,6 +263,7 @@ async def test_a_cancel_finishes_the_batch_under_way(tmp_path: Path) -> None:
     assert (report.added, report.already_there) == (1500, 0)
 
 
+@pytest.mark.fault("D09")
 @in_virtual_time
 async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None:
     """A container is killed after ten."""
@@ -325,9 +355,10 @@ async def test_closing_while_the_journal_is_written_is_named_too(
 # One at a time
 
 
+@pytest.mark.fault("M03")
 @in_virtual_time
 async def test_two_runs_of_one_account_exclude_each_other() -> None:
-    """M03: the second is told who and since when; another account's is not held up."""
+    """The second is told who and since when; another account's is not held up."""
     session, provider = session_over(provider=BlacklistProvider())
     other, _ = session_over(provider=BlacklistProvider(), credentials=ApiKey("other"))
     plan = await session.blacklist.plan(phones(1))
@@ -351,8 +382,9 @@ async def test_two_runs_of_one_account_exclude_each_other() -> None:
         assert (await task).converged
 
 
+@pytest.mark.fault("M03")
 def test_the_lock_of_a_dead_process_is_free() -> None:
-    """M03: the system lets go of it, however the process ended."""
+    """The system lets go of it, however the process ended."""
     code = (
         "import os, signal; from viber_async.sync.lock import AccountLock; AccountLock('dead').take(); print('taken', "
         "flush=True); os.kill(os.getpid(), signal.SIGKILL)"

@@ -128,11 +128,21 @@ class Run:
                 await self._see_adds()
             await self._write(REMOVE, removes)
         await self._bring_back()
-        if self._todo.fresh and not adds and not removes and not self._removed:
+        if not adds and not removes and not self._late and self._seen_by_the_plan:
             look = self._look_back()
         else:
             look = await self._put_right()
         return await self._thread.run(lambda: self._report(look))
+
+    @property
+    def _seen_by_the_plan(self) -> bool:
+        """Tell whether the plan's own walk says of all that an interrupted run removed that it is gone.
+
+        Not where rows stay because of their tag or their age: it might be among them.
+        """
+        kept = self._plan.kept
+        gone = self._plan.walk.complete and not kept.foreign and not kept.young
+        return self._todo.fresh and (not self._removed or gone)
 
     def _fill(self) -> None:
         self._index.add(self._plan.adds.numbers)
@@ -162,7 +172,7 @@ class Run:
         return Look(missing=array("q", missing + late), lingering=array("q", sorted(found & self._removed)), walk=walk)
 
     def _look_back(self) -> Look:
-        """Give what the plan's own walk saw: nothing was written since."""
+        """Give what the plan's own walk saw: nothing was written since, by this run."""
         self._index.meet(self._plan.there.numbers)
         return Look(missing=array("q"), lingering=array("q"), walk=self._plan.walk)
 
