@@ -93,6 +93,14 @@ def kill(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def kill_sync(session: nox.Session) -> None:
+    """Is anybody missing, or removed against the plan, when syncs of 100 000 phones are killed a hundred times?"""
+    install(session, "test")
+    settings = {"VIBER_TEST_SYNC_KILLS": "100", "VIBER_TEST_SYNC_ROWS": "100000"}
+    session.run("pytest", "-rP", "tests/processes/test_kill_sync.py", *session.posargs, env=settings)
+
+
+@nox.session(python=VERSIONS[0])
 def cancel(session: nox.Session) -> None:
     """Is anything missing after twenty thousand cancels on either httpx, or after five thousand calls at once?"""
     many = {"VIBER_TEST_CANCELS": "20000", "VIBER_TEST_CROWD": "5000"}

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+from tests.processes import syncing
 from viber_async import ApiKey, CampaignDraft, RateLimit, SqliteLedger, ViberError, ViberSession
 
 # Loaded before the fork, or each child would load them anew.
@@ -51,6 +52,9 @@ def draft_of(message: str) -> CampaignDraft:
 
 
 async def work(job: dict[str, Any]) -> None:
+    if "journal" in job:
+        tell(await syncing.sync(job))
+        return
     ledger = StoppingLedger(job["ledger"])
     ledger.stop = job.get("stop", "")
     async with ViberSession(

@@ -28,6 +28,7 @@ from viber_async import (
     to_dict,
 )
 from viber_async._sansio.batches import MOST_REFUSED
+from viber_async._sansio.guards import check_age
 
 B = 380_500_000_000
 DAY = timedelta(days=1)
@@ -334,10 +335,11 @@ async def test_the_providers_clock_counts_where_it_is_behind() -> None:
     assert plan.is_empty
 
 
+@pytest.mark.fault("P23")
 @pytest.mark.parametrize("odd", [None, "n/a", 380.5, "", True, "0380500000002", 1234567, 10**15])
 @in_virtual_time
 async def test_a_row_that_cannot_be_read_is_kept_and_reported(odd) -> None:
-    """P23: it protects somebody, whoever that is."""
+    """It protects somebody, whoever that is."""
     provider = BlacklistProvider([*phones(1), odd, f"+{B + 3}"])
     session, _ = session_over(provider=provider)
     async with session:
@@ -353,9 +355,10 @@ async def test_a_row_that_cannot_be_read_is_kept_and_reported(odd) -> None:
 # Between plan and apply
 
 
+@pytest.mark.fault("T04")
 @in_virtual_time
 async def test_a_plan_is_refused_after_an_hour_or_from_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
-    """T01, T04: by moments in UTC, whatever the wall shows."""
+    """By moments in UTC, whatever the wall shows."""
     session, provider = session_over(provider=BlacklistProvider())
     async with session:
         plan = await session.blacklist.plan(phones(1))
@@ -374,6 +377,24 @@ async def test_a_plan_is_refused_after_an_hour_or_from_the_future(monkeypatch: p
             assert caught.value.reason == "expired"
 
     assert provider.phones == set()
+
+
+@pytest.mark.fault("T04")
+@pytest.mark.parametrize(
+    ("made", "minutes"),
+    [
+        (datetime(2026, 3, 29, 2, 59, tzinfo=ZoneInfo("Europe/Kyiv")), 1),  # the wall jumps to 04:00
+        (datetime(2026, 10, 25, 3, 59, tzinfo=ZoneInfo("Europe/Kyiv")), 1),  # the wall jumps back to 03:00
+        (datetime(2026, 10, 25, 3, 0, fold=1, tzinfo=ZoneInfo("Europe/Kyiv")), 0),
+    ],
+)
+def test_a_plan_is_as_old_as_the_time_that_passed(made: datetime, minutes: int) -> None:
+    """Whether the wall has jumped meanwhile, forward or back."""
+    check_age(made, now=made.astimezone(UTC) + timedelta(minutes=minutes))
+    check_age(made, now=made.astimezone(UTC) + timedelta(minutes=59))
+
+    with pytest.raises(SyncRefusedError):
+        check_age(made, now=made.astimezone(UTC) + timedelta(minutes=61))
 
 
 @in_virtual_time
@@ -601,7 +622,7 @@ async def test_nothing_is_removed_where_adds_do_not_arrive() -> None:
 
 @in_virtual_time
 async def test_removals_that_were_said_and_not_done_are_noticed() -> None:
-    """P21: `deleted` is believed only with the walk."""
+    """`deleted` is believed only with the walk."""
     provider = BlacklistProvider(phones(*range(50)))
     provider.faults.append(lying(all_well))
     session, _ = session_over(provider=provider)
@@ -631,6 +652,7 @@ async def test_adds_that_are_dropped_are_added_again() -> None:
     assert (report.converged, report.added) == (True, 400)
 
 
+@pytest.mark.fault("P21")
 @pytest.mark.parametrize(
     "said",
     [
@@ -642,7 +664,7 @@ async def test_adds_that_are_dropped_are_added_again() -> None:
 )
 @in_virtual_time
 async def test_counters_that_do_not_add_up_are_left_to_the_walk(said) -> None:
-    """P21: they are reported, and what is there counts."""
+    """They are reported, and what is there counts."""
     provider = BlacklistProvider()
     provider.after = lambda request, _: ok(said) if request.method == "POST" else None
     session, _ = session_over(provider=provider)
@@ -676,6 +698,7 @@ async def test_more_deleted_than_were_sent_ends_the_removing_at_once() -> None:
     assert any("removing stopped" in note for note in report.notes)
 
 
+@pytest.mark.fault("P22")
 @in_virtual_time
 async def test_a_total_that_lies_leaves_its_mark() -> None:
     """Nothing is removed on such a walk, and the report of an add says it."""
@@ -742,7 +765,7 @@ async def test_who_says_stop_while_being_removed_is_brought_back() -> None:
 @pytest.mark.parametrize("answer", [None, True, "380500000001", [True], {"380500000001": 1}])
 @in_virtual_time
 async def test_an_answer_that_is_no_list_of_phones_stops_the_removing(answer) -> None:
-    """C14: nothing is guessed of it."""
+    """Nothing is guessed of it."""
     provider = BlacklistProvider(phones(*range(50)))
     session, _ = session_over(provider=provider)
     async with session:
@@ -775,10 +798,11 @@ class Late:
         return fails(batch)
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.parametrize("callback", [hangs, fails, fails_at_once, times_out, Late()])
 @in_virtual_time
 async def test_a_callback_that_fails_stops_the_sync_safely(callback, caplog: pytest.LogCaptureFixture) -> None:
-    """C14: under our name, with its own error as the cause, and nothing was removed."""
+    """Under our name, with its own error as the cause, and nothing was removed."""
     provider = BlacklistProvider(phones(*range(50)))
     session, _ = session_over(provider=provider)
     async with session:
@@ -835,9 +859,10 @@ async def test_a_plan_with_a_callback_wants_it_again_from_a_file(tmp_path: Path)
 # A provider that is away
 
 
+@pytest.mark.fault("N23")
 @in_virtual_time
 async def test_a_short_outage_in_the_middle_is_waited_for() -> None:
-    """N23: two seconds."""
+    """Two seconds of it."""
     provider = BlacklistProvider()
     until = None
 
@@ -856,6 +881,7 @@ async def test_a_short_outage_in_the_middle_is_waited_for() -> None:
     assert (report.converged, report.added, provider.phones) == (True, 3000, set(phones(*range(3000))))
 
 
+@pytest.mark.fault("N24")
 @pytest.mark.parametrize(
     "fault",
     [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), no(503), no(429, {"error_code": 2020202020})],
@@ -863,7 +889,7 @@ async def test_a_short_outage_in_the_middle_is_waited_for() -> None:
 )
 @in_virtual_time
 async def test_a_long_outage_ends_resumably_and_costs_little(fault, tmp_path: Path) -> None:
-    """N24: half an hour; ten minutes of it are waited for, with a dozen requests or two."""
+    """Half an hour; ten minutes of it are waited for, with a dozen requests or two."""
     provider = BlacklistProvider(phones(*range(10_000)), page=100)
     session, _ = session_over(provider=provider)
     provider.faults.append(lambda request: fault if len(provider.writes) > 1 else None)
@@ -876,9 +902,10 @@ async def test_a_long_outage_ends_resumably_and_costs_little(fault, tmp_path: Pa
     assert len(provider.requests) < 105 + 1 + 25
 
 
+@pytest.mark.fault("R06")
 @in_virtual_time
 async def test_five_minutes_of_429_are_a_pause() -> None:
-    """R06: the sync waits and goes on."""
+    """The sync waits and goes on."""
     provider = BlacklistProvider()
     began = asyncio.get_running_loop().time()
     provider.faults.append(
