@@ -1,0 +1,159 @@
+"""What a service answers its callers when the provider's API fails: the table, row by row."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from viber_async import CampaignDraft, Delivery, errors
+from viber_async._sansio.outcome import handle_of
+from viber_async.errors import ViberError
+from viber_async.integrations._answers import KINDS, Answer, answer
+
+ALL = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, ViberError)]
+SECRET = "sk-secret 380931111111 https://10.0.0.7/internal /srv/shop/ledger Margaret"
+REPEATED_BY_MACHINES = {408, 425, 429, 500, 502, 503, 504}
+"""Statuses after which clients, proxies and meshes send a request again by themselves."""
+
+TABLE: list[tuple[ViberError, int, str, str | None, dict[str, Any]]] = [
+    (
+        errors.ValidationError("…", field="recipients[3]", rule="8 to 15 digits", shown="'12'"),
+        422,
+        "invalid",
+        None,
+        {"errors": [{"field": "recipients[3]", "rule": "8 to 15 digits"}]},
+    ),
+    (
+        errors.ValidationError("…", field="button.link", rule="not 380931111111"),
+        422,
+        "invalid",
+        None,
+        {"errors": [{"field": "button.link", "rule": "not 3809•••••111"}]},
+    ),
+    (errors.ValidationError("…", field="/srv/shop/numbers.csv", rule="cannot be read"), 422, "invalid", None, {}),
+    (
+        errors.BadRequestError("…", errors={"text": ("…",), "a b": ("…",)}),
+        422,
+        "refused",
+        None,
+        {"errors": [{"field": "text"}]},
+    ),
+    (errors.BadRequestError("…"), 422, "refused", None, {}),
+    (errors.NotFoundError("…"), 404, "not_found", None, {}),
+    (errors.KeyConflictError("…"), 409, "key_conflict", None, {}),
+    (errors.DuplicateCampaignError("…", task_ids=(7, 8)), 409, "duplicate_campaign", None, {"task_ids": [7, 8]}),
+    (errors.SyncRefusedError("…", reason="locked"), 409, "sync_refused", None, {"reason": "locked"}),
+    (errors.OutcomeUnknownError("…"), 202, "outcome_unknown", None, {}),
+    (errors.RateLimitError("…", retry_after=2.1), 429, "rate_limited", "3", {}),
+    (errors.RateLimitError("…", retry_after=0), 429, "rate_limited", "1", {}),
+    (errors.RateLimitError("…", retry_after=1e9), 429, "rate_limited", "86400", {}),
+    (errors.RateLimitError("…"), 429, "rate_limited", "1", {}),
+    (errors.QueueFullError("…"), 503, "busy", "1", {}),
+    (errors.SessionClosedError("…"), 503, "closing", None, {}),
+    (errors.LedgerError("…"), 503, "ledger", None, {}),
+    (errors.SyncInterruptedError("…", journal="/srv/j"), 503, "sync_interrupted", None, {}),
+    (errors.AuthenticationError("…"), 502, "provider_refuses_service", None, {}),
+    (errors.PermissionDeniedError("…"), 502, "provider_refuses_service", None, {}),
+    (errors.QuotaError("…"), 502, "quota", None, {}),
+    (errors.ServerError("…"), 502, "provider_failed", None, {}),
+    (errors.DecodeError("…"), 502, "provider_failed", None, {}),
+    (errors.ResponseTooLargeError("…"), 502, "provider_failed", None, {}),
+    (errors.ApiError("…"), 502, "provider_failed", None, {}),
+    (errors.TransportError("…"), 502, "provider_unreachable", None, {}),
+    (errors.ConnectionFailedError("…"), 502, "provider_unreachable", None, {}),
+    (errors.ProtocolError("…"), 502, "provider_unreachable", None, {}),
+    (errors.RequestTimeoutError("…"), 504, "provider_slow", None, {}),
+    (errors.DeadlineExceededError("…"), 504, "deadline", None, {}),
+]
+MISTAKES = [
+    errors.ViberError,
+    errors.UsageError,
+    errors.ConfigurationError,
+    errors.SessionLoopError,
+    errors.SyncError,
+]
+"""What only the service's own code can be to blame for."""
+
+
+def answered(error: ViberError, *, handles: bool = False) -> Answer:
+    given = answer(error, handles=handles)
+    assert given is not None
+    return given
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: type(row[0]).__name__)
+def test_an_error_has_its_answer(row: tuple[ViberError, int, str, str | None, dict[str, Any]]) -> None:
+    """A status, a word for programs, when to come again, and what else is known."""
+    error, status, code, retry_after, more = row
+    given = answered(error)
+
+    assert (given.status, given.body["status"], given.body["code"]) == (status, status, code)
+    assert given.headers.get("retry-after") == retry_after
+    assert {n: v for n, v in given.body.items() if n in ("errors", "task_ids", "reason", "handle")} == more
+
+
+def test_every_error_is_answered_or_a_mistake() -> None:
+    """A new class of error cannot be forgotten here."""
+    rows = {type(row[0]) for row in TABLE}
+
+    assert rows | set(MISTAKES) == set(ALL)
+    assert set(KINDS) <= rows
+
+
+@pytest.mark.parametrize("cls", MISTAKES, ids=lambda cls: cls.__name__)
+def test_a_mistake_of_the_services_is_not_dressed_up(cls: type[ViberError]) -> None:
+    """The framework reports it as it reports every bug."""
+
+    assert answer(cls("…"), handles=True) is None
+
+
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in MISTAKES], ids=lambda cls: cls.__name__)
+def test_an_answer_shows_nothing_of_the_inside(cls: type[ViberError]) -> None:
+    """Whatever an error holds: tokens, phones, texts, addresses and paths stay inside."""
+    error = cls(SECRET)
+    for name in vars(error):
+        if isinstance(getattr(error, name), str) and name != "rule":  # a rule is ours, and is masked
+            setattr(error, name, SECRET)
+    if cls is errors.SyncRefusedError:
+        error.reason = "locked"  # type: ignore[attr-defined]  # a word of ours
+    if cls is errors.BadRequestError:
+        error.errors = {SECRET: (SECRET,), "text": (SECRET,)}  # type: ignore[attr-defined]
+    given = answered(error)
+    sent = json.dumps({**given.body, **given.headers}, ensure_ascii=False)
+
+    assert [part for part in SECRET.split() if part in sent.split() or part in sent] == []
+
+
+@pytest.mark.parametrize("delivery", list(Delivery), ids=lambda d: d.name)
+def test_an_unknown_outcome_is_no_status_that_machines_repeat(delivery: Delivery) -> None:
+    """A campaign that may exist is not asked for again by a proxy, and not taken for a success or a failure."""
+    given = answered(errors.OutcomeUnknownError("…", delivery=delivery))
+
+    assert given.status not in REPEATED_BY_MACHINES
+    assert (given.status, given.body["code"]) == (HTTPStatus.ACCEPTED, "outcome_unknown")
+    assert given.body["delivery"] == delivery.value
+
+
+def test_a_handle_is_shown_only_on_request() -> None:
+    """It holds digests of the text, from which a short one, such as a code, can be guessed."""
+    draft = CampaignDraft(sender_id=1, message_live_time=60, message="4711", recipients=[380931111111])
+    handle = handle_of(draft, sent_after=datetime.now(UTC), sent_before=datetime.now(UTC))
+    error = errors.OutcomeUnknownError("…", handle=handle)
+
+    assert "handle" not in answered(error).body
+    assert answered(error, handles=True).body["handle"] == handle.to_dict()
+
+
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in MISTAKES], ids=lambda cls: cls.__name__)
+def test_every_answer_is_fit_for_json_and_kept_by_nobody(cls: type[ViberError]) -> None:
+    """And says what became of the request."""
+    error = cls("…")
+    given = answered(error)
+
+    assert json.loads(json.dumps(dict(given.body)))["delivery"] == error.delivery.value
+    assert given.headers["cache-control"] == "no-store"
+    assert given.body["title"] == HTTPStatus(given.status).phrase

@@ -1,0 +1,162 @@
+"""What a service answers its own callers when the provider's API fails: one table, for every framework.
+
+An answer says what is true and nothing more. Its sentences are written here; of the error it shows only what cannot
+hold a token, a phone, a text or an address of the inside. And no status invites anybody to repeat what may have been
+carried out: callers, proxies and meshes repeat 429, 502, 503 and 504 by themselves, so a campaign that may have been
+created is none of these. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from viber_async._sansio.privacy import safe_text
+from viber_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    DeadlineExceededError,
+    DuplicateCampaignError,
+    KeyConflictError,
+    LedgerError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    QueueFullError,
+    QuotaError,
+    RateLimitError,
+    RequestTimeoutError,
+    SessionClosedError,
+    SyncInterruptedError,
+    SyncRefusedError,
+    TransportError,
+    ValidationError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from viber_async.errors import ViberError
+
+logger: Final = logging.getLogger("viber_async")
+
+MEDIA_TYPE: Final = "application/problem+json"
+"""RFC 9457. It also tells the 202 of an unknown outcome from a success."""
+SOON: Final = 1
+"""Ours: seconds to wait where the provider named none; its allowance is counted by the second."""
+LONGEST: Final = 86_400
+"""Ours: seconds; nobody plans for more than a day."""
+_FIELD: Final = re.compile(r"[a-z][a-z_]{0,40}(\.[a-z_]{1,40}|\[[0-9]{1,9}\]){0,3}")
+"""Names of arguments and of their parts; what else stands in a ``field`` can be a path or somebody's own words."""
+
+
+@frozen
+class Kind:
+    """What is answered to one kind of error."""
+
+    status: int
+    code: str
+    """A short stable word, for programs."""
+    detail: str
+    """A sentence, for people."""
+
+
+KINDS: Final[Mapping[type[ViberError], Kind]] = {
+    # The caller
+    ValidationError: Kind(422, "invalid", "A value breaks a rule. Nothing was sent."),
+    BadRequestError: Kind(422, "refused", "The provider finds the request wrong. Nothing was carried out."),
+    NotFoundError: Kind(404, "not_found", "The provider knows no such campaign, sender or mailing list."),
+    KeyConflictError: Kind(409, "key_conflict", "The key was used before, for other content. Nothing was sent."),
+    DuplicateCampaignError: Kind(409, "duplicate_campaign", "There is more than one campaign for this key."),
+    SyncRefusedError: Kind(409, "sync_refused", "A guard refused the sync. Nothing was written."),
+    # Nobody knows
+    OutcomeUnknownError: Kind(
+        202,
+        "outcome_unknown",
+        "The campaign may or may not have been created. Find out before you ask for it again.",
+    ),
+    # Too much at once
+    RateLimitError: Kind(429, "rate_limited", "The account's allowance at the provider is used up. Try later."),
+    QueueFullError: Kind(503, "busy", "Too many requests wait for their turn already. Nothing was sent. Try later."),
+    # This service
+    SessionClosedError: Kind(503, "closing", "The service is shutting down."),
+    LedgerError: Kind(503, "ledger", "The service cannot keep its records now. Nothing was sent."),
+    SyncInterruptedError: Kind(503, "sync_interrupted", "The sync stopped in the middle; the same one goes on."),
+    # The provider, and this service's account with it: nothing that the caller did
+    AuthenticationError: Kind(502, "provider_refuses_service", "The provider does not accept this service."),
+    PermissionDeniedError: Kind(502, "provider_refuses_service", "The provider does not accept this service."),
+    QuotaError: Kind(502, "quota", "This service's quota at the provider is used up."),
+    ApiError: Kind(502, "provider_failed", "The provider failed, or gave an answer that cannot be used."),
+    TransportError: Kind(502, "provider_unreachable", "The provider cannot be reached."),
+    RequestTimeoutError: Kind(504, "provider_slow", "The provider did not answer in time."),
+    DeadlineExceededError: Kind(504, "deadline", "It took longer than its deadline."),
+}
+"""The nearest class of an error decides. What is not here is the service's own mistake: it is raised, not answered."""
+
+
+@frozen(kw_only=True)
+class Answer:
+    """A status, headers and a JSON body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Mapping[str, object]
+
+
+def answer(error: ViberError, *, handles: bool) -> Answer | None:
+    """Give what is answered for *error*; None where it is the service's own mistake, which the framework reports."""
+    kind = next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
+    if kind is None:
+        return None
+    wait = _wait(error)
+    body: dict[str, object] = {
+        "title": HTTPStatus(kind.status).phrase,
+        "status": kind.status,
+        "detail": kind.detail,
+        "code": kind.code,
+        "delivery": error.delivery.value,
+        **_more(error, handles=handles),
+    }
+    retry = {} if wait is None else {"retry-after": str(wait)}
+    return Answer(status=kind.status, headers={"cache-control": "no-store", **retry}, body=body)
+
+
+def report(error: ViberError, given: Answer) -> None:
+    """Write *error* to the log, where the reasons and the handle are that the answer does not show."""
+    said = error.handle if isinstance(error, OutcomeUnknownError) else None
+    level = logging.INFO if 400 <= given.status < 429 else logging.WARNING
+    logger.log(level, "answered %d %s: %s%s", given.status, given.body["code"], error, f" ({said})" if said else "")
+
+
+def _wait(error: ViberError) -> int | None:
+    """Give the seconds for ``Retry-After``."""
+    match error:
+        case RateLimitError(retry_after=float() | int() as asked):
+            return min(max(math.ceil(asked), SOON), LONGEST)
+        case RateLimitError() | QueueFullError():
+            return SOON
+        case _:
+            return None
+
+
+def _more(error: ViberError, *, handles: bool) -> dict[str, object]:
+    """Give what else is known, for programs."""
+    match error:
+        case ValidationError(field=field, rule=rule) if _FIELD.fullmatch(field):
+            return {"errors": [{"field": field, "rule": safe_text(rule)}]}
+        case BadRequestError(errors=errors) if fields := sorted(filter(_FIELD.fullmatch, errors)):
+            return {"errors": [{"field": field} for field in fields]}
+        case DuplicateCampaignError(task_ids=task_ids):
+            return {"task_ids": list(task_ids)}
+        case SyncRefusedError(reason=reason):
+            return {"reason": reason}
+        case OutcomeUnknownError(handle=handle) if handles and handle is not None:
+            return {"handle": handle.to_dict()}
+        case _:
+            return {}
