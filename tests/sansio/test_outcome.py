@@ -64,7 +64,7 @@ def test_a_handle_travels_between_processes():
 def test_a_handle_travels_as_json():
     """In a queue, a column, a log."""
     marked = handle_of(draft(), sent_after=AFTER, sent_before=BEFORE, by_server=True, marker="a" * 16)
-    for it in (handle(), marked, marked.lost_its_marker()):
+    for it in (handle(), handle(sender_id=1), marked, marked.lost_its_marker()):
         read = CreateHandle.from_dict(json.loads(json.dumps(it.to_dict())))
         assert read == it
         assert read.name_digest == it.name_digest
