@@ -151,6 +151,13 @@ def sync_simulation(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def mutation(session: nox.Session) -> None:
+    """Does a test fail, whatever is broken in the pure ring? Names of modules narrow it down; all take an hour."""
+    install(session, "test", "mutation")
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")
