@@ -144,6 +144,7 @@ class UnwillingLater:
         raise RuntimeError("380931111111")
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.parametrize("make", [failing, failing_later, Unwilling, UnwillingLater])
 async def test_an_iterable_that_raises_is_an_error_and_no_end(make):
     """Under our name, with the caller's own as its cause."""
