@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -313,6 +314,24 @@ def test_a_batch_that_does_not_end_is_not_waited_for_long(sandbox, blacklist, li
 
     assert blacklist("add", listed(FIRST))[0] == 130
     assert phones_of(sandbox) == set()
+
+
+def test_a_second_signal_is_not_waited_for(sandbox, blacklist, listed, monkeypatch):
+    """Whoever presses Ctrl-C twice does not want the batch to end."""
+    monkeypatch.setattr(jobs, "FINISHES_WITHIN", 1000)
+    before = signal.getsignal(signal.SIGINT)
+
+    async def twice() -> None:
+        ours = signal.getsignal(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        while signal.getsignal(signal.SIGINT) is ours:  # noqa: ASYNC110 - nothing tells when a handler is changed
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sandbox.faults.add(Fault.before(twice) + Fault.hang(), on="blacklist.add")
+
+    assert blacklist("add", listed(FIRST))[0] == 130
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_write_that_fails_says_how_far_it_came(sandbox, blacklist, listed):

@@ -204,19 +204,28 @@ def test_chunks_are_never_larger_than_ten_thousand():
 
 @pytest.mark.parametrize("row", ["{}", "x,{}", '"x\ny",{}', '{"phone": {}}'])
 def test_lines_keep_their_numbers_across_blocks(row):
-    """A reject far behind has the number that an editor shows."""
-    text = many(row, count=25_000)
-    bad = row.replace("{}", '"?"')
-    phones, tally = read(text + bad + "\n" + row.replace("{}", str(P)))
+    """A reject far behind has the number that an editor shows, also where a record has two lines."""
+    height = row.count("\n") + 1
+    records = ['"?"' if i % 97 == 96 else str(P + i) for i in range(25_000)]
+    text = "".join(row.replace("{}", each) + "\n" for each in records)
+    phones, tally = read(text, size=lines.BLOCK)
 
     assert len(text) > 2 * lines.BLOCK
-    assert len(phones) == 25_001
-    assert [each.line for each in tally.rejects] == [text.count("\n") + 1]
+    assert len(phones) + tally.rejected == 25_000
+    assert [each.line for each in tally.rejects] == [i * height + 1 for i in range(96, 25_000, 97)]
+
+
+def test_two_stray_quotes_do_not_make_one_record_of_two_lines():
+    """Unless that has as many columns as the others: each of the lines is looked at alone."""
+    phones, tally = read(f'id,phone\na,{P}\n"b,{Q}\nc",{Q},d\na,{P}\na,{P}\na,{P}\na,{P}\na,{P}\na,{P}\na,{P}\n')
+
+    assert (len(phones), tally.read) == (8, 10)
+    assert [each.line for each in tally.rejects] == [3, 4]
 
 
 def test_a_quote_that_is_never_closed_swallows_nothing():
     """Neither the next hundred lines nor the rest of the file."""
-    phones, tally = read(f'id,phone\n1,{P}\n"2,{Q}\n' + f"3,{P}\n" * 20_000)
+    phones, tally = read(f'id,phone\n1,{P}\n"2,{Q}\n' + f"3,{P}\n" * 20_000, size=lines.BLOCK)
 
     assert (len(phones), [each.line for each in tally.rejects]) == (20_001, [3])
 

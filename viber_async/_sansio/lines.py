@@ -97,7 +97,6 @@ class _Member:
 
     def __init__(self) -> None:
         self._unpacker = zlib.decompressobj(wbits=31)
-        self._full = False  # zlib may hold back more of what it has unpacked, with nothing left to be fed
 
     @property
     def is_open(self) -> bool:
@@ -105,14 +104,13 @@ class _Member:
 
     def take(self, piece: bytes) -> Iterator[bytes]:
         left = piece
-        while left or self._full:
+        while left:
             if not self.is_open:
                 left = left.lstrip(b"\0")
                 if not left:
                     return
                 self._unpacker = zlib.decompressobj(wbits=31)
             unpacked = self._unpacker.decompress(left, BLOCK)
-            self._full = self.is_open and len(unpacked) == BLOCK
             left = self._unpacker.unconsumed_tail or self._unpacker.unused_data
             yield unpacked
 
