@@ -570,6 +570,15 @@ def test_a_sync_that_was_interrupted_says_how_to_go_on(sandbox, blacklist, liste
     assert len(phones_of(sandbox)) == 1200
 
 
+def test_an_export_that_was_interrupted_left_nothing(sandbox, blacklist, tmp_path):
+    """And says so."""
+    sandbox.faults.add(Fault.before(lambda: os.kill(os.getpid(), signal.SIGINT)) + Fault.hang())
+    code, _, err = blacklist("export", tmp_path / "out")
+
+    assert (code, names_in(tmp_path)) == (130, [])
+    assert err.endswith("interrupted: nothing was written; run it again from the beginning\n")
+
+
 def test_verify_compares_and_writes_nothing(sandbox, blacklist, listed):
     """Both ways, if asked."""
     sandbox.block(*THREE)

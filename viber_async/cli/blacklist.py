@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from attrs import frozen
 
 from viber_async import RateLimit, UsageError, ViberError, ViberSession
 from viber_async.cli import _blacklist_jobs as jobs
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MAX_REJECT = 0.001
 MAX_REMOVE = 100
 """Phones that `remove` takes off without being told how many are meant."""
+WITHOUT_JOURNAL = "there is no --journal to go on with"
 AGE = re.compile(r"([0-9]+)([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -124,7 +126,7 @@ def export(
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.export(session, target, form, force=force, meter=meter)
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, aside=target == STDOUT)
+    _run(job, _Told(as_json=as_json, plain=plain, aside=target == STDOUT), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -153,7 +155,7 @@ def add(
             session, source, done, description=description, max_reject=max_reject, dry_run=dry_run, meter=meter
         )
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, done=done)
+    _run(job, _Told(as_json=as_json, plain=plain, source=source, done=done), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -179,7 +181,7 @@ def remove(
             session, source, done, max_remove=max_remove, max_reject=max_reject, dry_run=dry_run, meter=meter
         )
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, done=done)
+    _run(job, _Told(as_json=as_json, plain=plain, source=source, done=done), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -211,7 +213,7 @@ def plan(
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.plan(session, source, terms, output=output, show_phones=show_phones, meter=meter)
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, source=source)
+    _run(job, _Told(as_json=as_json, plain=plain, source=source), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -230,7 +232,7 @@ def apply(
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.apply(session, plan_file, journal=journal, dry_run=dry_run, show_phones=show_phones, meter=meter)
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, broken=lambda: _resumable(journal))
+    _run(job, _Told(as_json=as_json, plain=plain, writes=not dry_run, journal=journal), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -262,7 +264,7 @@ def sync(
             return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
         return jobs.sync(session, source, terms, journal=journal, meter=meter)
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, source=source, broken=lambda: _resumable(journal))
+    _run(job, _Told(as_json=as_json, plain=plain, source=source, writes=not dry_run, journal=journal), rate=rate)
 
 
 @app.command(epilog=HELP)
@@ -290,7 +292,7 @@ def verify(
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
 
-    _run(job, as_json=as_json, plain=plain, rate=rate, source=source)
+    _run(job, _Told(as_json=as_json, plain=plain, source=source), rate=rate)
 
 
 # --- what they have in common ---
@@ -323,41 +325,63 @@ def _terms(  # noqa: PLR0917 - the options, as they come
     )
 
 
-def _run(
-    job: Job,
-    *,
-    as_json: bool,
-    plain: bool,
-    rate: int,
-    source: Source | None = None,
-    done: jobs.Done | None = None,
-    aside: bool = False,
-    broken: Callable[[], str] = lambda: "nothing was written; run it again",
-) -> NoReturn:
-    """Run *job* and end the process with its exit code; *broken*, or *done*, says what to do if it is interrupted.
+def _run(job: Job, told: _Told, *, rate: int) -> NoReturn:
+    """Run *job*, tell what came of it, and end the process with its exit code.
 
     Raises:
         ViberError: the job's own, once it was printed as JSON, if that is wanted.
 
     """
-    ended = wait_for(_ended(job, plain=plain, rate=rate))
-    match ended:
-        case Outcome():
-            outcome = ended
-        case StoppedError():
-            said = broken() if done is None else _sent(done)
-            outcome = Outcome(Exit.INTERRUPTED, said=(), facts={"message": said})
-            fail(f"interrupted: {said}")
-        case _:
-            _say_failed(failed(ended, source), done, as_json=as_json)
-            raise ended
-    if as_json:
-        _print_json(outcome)
-    else:
-        show = show_for(sys.stderr if aside else sys.stdout, plain=plain)
-        for line in outcome.said:
-            show.say(line)
-    raise typer.Exit(outcome.code)
+    told.tell(wait_for(_ended(job, plain=told.plain, rate=rate)))
+
+
+@frozen(kw_only=True)
+class _Told:
+    """How the end of a job is told."""
+
+    as_json: bool
+    plain: bool
+    source: Source | None = None
+    done: jobs.Done | None = None
+    aside: bool = False
+    """On stderr, because the rows go to stdout."""
+    writes: bool = False
+    """Goes on where it stopped, if there is a *journal*."""
+    journal: str | None = None
+
+    def tell(self, ended: Outcome | Exception) -> NoReturn:
+        match ended:
+            case Outcome():
+                outcome = ended
+            case StoppedError():
+                said = self._interrupted()
+                outcome = Outcome(Exit.INTERRUPTED, said=(), facts={"message": said})
+                fail(f"interrupted: {said}")
+            case _:
+                self._failed(failed(ended, self.source))
+                raise ended
+        if self.as_json:
+            _print_json(outcome)
+        else:
+            show = show_for(sys.stderr if self.aside else sys.stdout, plain=self.plain)
+            for line in outcome.said:
+                show.say(line)
+        raise typer.Exit(outcome.code)
+
+    def _failed(self, outcome: Outcome) -> None:
+        """Tell what is known beside the error, which is told in the end."""
+        if self.as_json:
+            _print_json(outcome)
+        sys.stderr.writelines(f"{line}\n" for line in outcome.said)
+        if self.done is not None and self.done.sent:
+            fail(_sent(self.done))
+
+    def _interrupted(self) -> str:
+        if self.done is not None:
+            return _sent(self.done)
+        if self.writes and self.journal is not None:
+            return f"run the same again, with --journal {self.journal}, and it goes on"
+        return f"{WITHOUT_JOURNAL if self.writes else 'nothing was written'}; run it again from the beginning"
 
 
 async def _ended(job: Job, *, plain: bool, rate: int) -> Outcome | Exception:
@@ -374,24 +398,9 @@ async def _in_session(job: Job, *, plain: bool, rate: int) -> Outcome:
             return await job(session, meter)
 
 
-def _say_failed(outcome: Outcome, done: jobs.Done | None, *, as_json: bool) -> None:
-    """Say what is known beside the error, which is said in the end."""
-    if as_json:
-        _print_json(outcome)
-    sys.stderr.writelines(f"{line}\n" for line in outcome.said)
-    if done is not None and done.sent:
-        fail(_sent(done))
-
-
 def _print_json(outcome: Outcome) -> None:
     sys.stdout.write(json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n")
 
 
 def _sent(done: jobs.Done) -> str:
     return f"{done.sent:,} of {done.of:,} phones were sent; run the same again, what was done stays done"
-
-
-def _resumable(journal: str | None) -> str:
-    if journal is None:
-        return "there is no --journal to go on with; run it again from the beginning"
-    return f"run the same again, with --journal {journal}, and it goes on"
