@@ -246,6 +246,13 @@ def test_a_kept_token_is_given_unless_it_is_the_stale_one_or_as_good_as_over(lef
 
 
 DAY = 86400
+WORDS = {
+    None: None,
+    "end": "a token without a believable end",
+    "life": "a token without a believable life",
+    "header": "a token that no header can carry",
+    "StoredToken": "something that is no StoredToken",
+}
 
 
 @pytest.mark.parametrize(
@@ -272,9 +279,7 @@ DAY = 86400
 )
 def test_what_a_store_gives_is_a_token_or_it_is_said_why_not(stored, flaw):
     """Without showing it."""
-    said = flaw_of(stored, now=1000.0)
-
-    assert said is None if flaw is None else flaw in str(said)
+    assert flaw_of(stored, now=1000.0) == WORDS[flaw]
 
 
 @pytest.mark.parametrize(
@@ -337,6 +342,7 @@ def test_the_token_call_asks_as_the_provider_says():
         "client_secret": "the-secret",
     }
     assert call.read(CONVERTER, grant()) == Grant("abc.def", lifetime=3600)
+    assert call.secret == "the-secret"  # so that it is cut out of whatever comes back
     assert "the-secret" not in repr(call)
 
 
@@ -390,10 +396,10 @@ def test_a_lifetime_is_believed_up_to_a_day(written, lifetime):
 )
 def test_a_lifetime_that_is_no_positive_int_is_an_error(written):
     """Guessing one would mean to use a token that is over, or never to replace it."""
-    with pytest.raises(Unreadable, match="not a positive number of seconds") as caught:
+    with pytest.raises(Unreadable) as caught:
         read(expires_in=written)
 
-    assert caught.value.where == "expires_in"
+    assert (caught.value.where, caught.value.why) == ("expires_in", "not a positive number of seconds")
 
 
 @pytest.mark.parametrize("number", ["1e9", "3600.0", "1e400", "NaN", "Infinity", "-0.0"])
@@ -436,5 +442,7 @@ def test_any_other_kind_of_token_is_refused(kind):
 @pytest.mark.parametrize("answer", [[], None, "abc", 5, True, [{"access_token": "a"}]], ids=repr)
 def test_an_answer_that_is_no_object_cannot_be_read(answer):
     """Whatever it holds."""
-    with pytest.raises(Unreadable, match="an object was expected"):
+    with pytest.raises(Unreadable) as caught:
         read_grant(CONVERTER, answer)
+
+    assert (caught.value.where, caught.value.why) == ("", "an object was expected")
