@@ -7,12 +7,14 @@ import asyncio
 import re
 import shlex
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.serving import serving
+from tests.fleet.conftest import RedisServer, program, running
 from viber_async import ViberSession
 from viber_async.cli._app import run
 from viber_async.sandbox import Sandbox
@@ -46,9 +48,15 @@ def in_docstrings() -> list[Any]:
 
 
 @pytest.mark.parametrize("code", in_pages())
-def test_an_example_of_a_page_runs_as_it_stands(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Pasted into a file and run."""
-    exec(compile(code, "snippet", "exec"), {"__name__": "__main__"})
+def test_an_example_of_a_page_runs_as_it_stands(
+    code: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted into a file and run; with a Redis, where it needs one."""
+    with ExitStack() as stack:
+        if "REDIS_URL" in code:
+            server = stack.enter_context(running(RedisServer(program(), tmp_path)))
+            monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{server.port}")
+        exec(compile(code, "snippet", "exec"), {"__name__": "__main__"})
 
     assert "Traceback" not in capsys.readouterr().err
 

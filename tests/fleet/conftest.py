@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,22 +76,28 @@ def program() -> str:
     return found
 
 
+@contextmanager
+def running(server: RedisServer) -> Iterator[RedisServer]:
+    """Start *server*, and stop it at the end."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One server for all tests that leave it running."""
-    server = RedisServer(program(), tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+    with running(RedisServer(program(), tmp_path_factory.mktemp("redis"))) as server:
+        yield server
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server for one test, which may stop it."""
-    server = RedisServer(program(), tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with running(RedisServer(program(), tmp_path)) as server:
+        yield server
 
 
 @pytest.fixture

@@ -458,4 +458,4 @@ async def test_memory_stays_flat_however_many_rows_there_are() -> None:
             tracemalloc.stop()
 
         assert rows == count + 1
-    assert peaks[1] < peaks[0] * 1.3 + 100_000
+    assert peaks[1] < peaks[0] + 2_000_000  # the rows themselves would be ten million more
