@@ -493,6 +493,7 @@ def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
     assert str(B) not in repr(begun)
 
 
+@pytest.mark.fault("S08")
 def test_the_file_is_for_the_owner_alone(path: Path) -> None:
     """S08: from the moment it exists, whatever the umask."""
     old = os.umask(0)
@@ -556,6 +557,7 @@ def change(statement: str, *values: object) -> Callable[[Path], None]:
     return spoil
 
 
+@pytest.mark.fault("D04", "D08")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -586,6 +588,7 @@ def test_a_journal_that_is_not_as_it_was_written_is_refused(spoil, filled: Path)
     assert caught.value.reason == "journal"
 
 
+@pytest.mark.fault("D04")
 def test_every_flipped_bit_is_noticed_or_does_not_matter(filled: Path) -> None:
     """D04: what is believed is what was written."""
     whole = JournalFile(str(filled)).open("account")
@@ -631,6 +634,7 @@ def test_a_journal_that_vanishes_while_it_is_made_is_a_refusal(path: Path, monke
         JournalFile(str(path)).open("account")
 
 
+@pytest.mark.fault("D05", "D06")
 @pytest.mark.parametrize("trouble", ["replaced", "gone", "full", "closed"])
 def test_a_journal_that_fails_in_the_middle_ends_the_run(
     trouble: str, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -710,6 +714,7 @@ def test_a_plan_is_read_as_it_was_written(plan_file: Path) -> None:
     assert (plan.rejects[0].line, plan.unread[0].shown) == (1, "None")
 
 
+@pytest.mark.fault("D04")
 def test_every_flipped_bit_of_a_plan_is_noticed(plan_file: Path) -> None:
     """D04: also where the file would read as another plan."""
     body = plan_file.read_bytes()

@@ -620,6 +620,7 @@ async def test_nothing_is_removed_where_adds_do_not_arrive() -> None:
     assert any("nothing was removed" in note for note in report.notes)
 
 
+@pytest.mark.fault("P21")
 @in_virtual_time
 async def test_removals_that_were_said_and_not_done_are_noticed() -> None:
     """`deleted` is believed only with the walk."""
@@ -762,6 +763,7 @@ async def test_who_says_stop_while_being_removed_is_brought_back() -> None:
     assert (report.converged, report.removed, report.late) == (True, 3, 1)
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.parametrize("answer", [None, True, "380500000001", [True], {"380500000001": 1}])
 @in_virtual_time
 async def test_an_answer_that_is_no_list_of_phones_stops_the_removing(answer) -> None:

@@ -302,8 +302,7 @@ class JournalFile:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection.rollback()
                 raise
             connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
         except (Distrusted, sqlite3.Error, OSError) as error:

@@ -103,8 +103,10 @@ class Run:
         self._asked = asked
         self._index = Index()
         """All that is wanted; marked is what the latest walk saw of it."""
-        self._ours = set(begun.added) if begun else set[int]()
-        """Tried by the run that is gone on with: there before this one began, and not before that one."""
+        self._before = set(begun.planned) if begun else set[int]()
+        """To be removed by the run that is gone on with: there before it began, whatever became of them since."""
+        self._ours = set(begun.added) - self._before if begun else set[int]()
+        """Added by that run: there before this one began, and not before that one."""
         self._removed = set(begun.removed) if begun else set[int]()
         """Tried to remove, by that one or this one, and to stay removed."""
         self._gone = set(begun.gone) if begun else set[int]()
@@ -337,7 +339,8 @@ class Run:
         gone = Index()
         gone.add(missing)
         seen = (number for part in parts(self._plan.there.numbers, PIECE) for number in gone.meet(part))
-        return sum(number not in self._ours for number in seen)
+        back = gone.meet(self._before.intersection(self._plan.adds.numbers))
+        return sum(number not in self._ours for number in seen) + len(back)
 
     def _notes(self, look: Look, unverified: int) -> Iterator[str]:
         if self._doubtful:
