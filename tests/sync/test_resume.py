@@ -130,6 +130,25 @@ async def test_nothing_is_removed_beyond_the_first_plan(tmp_path: Path) -> None:
 
 
 @in_virtual_time
+async def test_who_came_back_meanwhile_is_not_removed_by_the_run_that_goes_on(tmp_path: Path) -> None:
+    """Their removal was counted, so somebody has put them back; it is reported, and the next plan decides."""
+    provider = BlacklistProvider(phones(*range(1000)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if provider.history else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(50, 1000)), journal=path, mode="mirror")
+        provider.faults.clear()
+        provider.put(B + 7)
+        report = await session.blacklist.sync(phones(*range(50, 1000)), journal=path, mode="mirror")
+
+    assert B + 7 in provider.phones
+    assert [method for method, _ in provider.history] == ["DELETE"]
+    assert (report.converged, report.removed, report.lingering) == (False, 49, 1)
+
+
+@in_virtual_time
 async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
     """Though the blacklist has moved, by its own hand."""
     provider = BlacklistProvider(phones(*range(1500)))

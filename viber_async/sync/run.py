@@ -140,10 +140,10 @@ class Run:
     def _seen_by_the_plan(self) -> bool:
         """Tell whether the plan's own walk says of all that an interrupted run removed that it is gone.
 
-        Not where rows stay because of their tag or their age: it might be among them.
+        Not where rows stay because of their tag or their age, or because they are back: it might be among them.
         """
         kept = self._plan.kept
-        gone = self._plan.walk.complete and not kept.foreign and not kept.young
+        gone = self._plan.walk.complete and not kept.foreign and not kept.young and not self._plan.left
         return self._todo.fresh and (not self._removed or gone)
 
     def _fill(self) -> None:
