@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import sys
 from array import array
 
 import pytest
@@ -153,12 +154,34 @@ def test_two_sets_of_ids_make_one(first: set[int], second: set[int]) -> None:
     assert len(ids) == len(first | second)
 
 
-def test_ids_that_lie_close_together_take_hardly_any_memory() -> None:
-    """A million in less than two bytes each, dict and all."""
-    ids = IdSet(range(164, 1_000_164))
-    held = sum(page.__sizeof__() + 32 for page in ids._pages.values()) + ids._pages.__sizeof__()
+@settings(max_examples=30)
+@given(
+    blocks=st.lists(st.tuples(st.integers(-70_000, 70_000), st.integers(0, 9000), st.integers(1, 3)), max_size=5),
+    asked=st.lists(st.integers(-80_000, 100_000)),
+)
+def test_many_ids_close_together_are_a_set_too(blocks: list[tuple[int, int, int]], asked: list[int]) -> None:
+    """In whatever order they come, overlapping or not."""
+    ids, truth = IdSet(), set[int]()
+    for first, count, step in blocks:
+        block = range(first, first + count * step, step)
+        ids.update(block)
+        truth.update(block)
+        assert len(ids) == len(truth)
 
-    assert held < 500_000
+    assert ids.among(asked) == truth.intersection(asked)
+    assert set(IdSet(ids)) == set(ids) == truth
+
+
+@pytest.mark.parametrize(("step", "most"), [(1, 0.2), (10, 2), (100, 2.5), (1000, 6)])
+def test_ids_that_come_in_order_take_hardly_any_memory(step: int, most: float) -> None:
+    """A table that many accounts share has gaps: bytes for each of a hundred thousand."""
+    ids = IdSet()
+    for start in range(164, 164 + 100_000 * step, 1000 * step):
+        ids.update(range(start, start + 1000 * step, step))
+    held = sum(sys.getsizeof(each) + 32 for each in ids._containers.values()) + sys.getsizeof(ids._containers)
+
+    assert len(ids) == 100_000
+    assert held / 100_000 < most
 
 
 # Fingerprints

@@ -23,6 +23,10 @@ arrays, 10 bytes each and three times as slow, which nobody notices at a thousan
 BUCKETS: Final = 1009
 """A prime: phones of one country and operator are spread evenly. 10 000 000 make 10 000 in each."""
 
+LOW: Final = 2**16 - 1
+CROWD: Final = 4096
+"""Ids in one container beyond which its bits take less than two bytes each."""
+
 PRIME: Final = 2**89 - 1
 """The field of the fingerprints. Two different lists of 10 million have the same one with a chance of 10^7 in 2^89."""
 
@@ -113,23 +117,23 @@ class Index:
 
     def forget(self) -> None:
         """Take all marks off."""
-        if self._many is None:
-            self._few = dict.fromkeys(self._few, False)
-        else:
+        if self._many is not None:
             self._many.forget()
+            return
+        for number in self._few:
+            self._few[number] = False  # in place: a second dict would be what a sync needs at most
 
     def met(self) -> array[int]:
-        """Give the marked ones, in a fixed order."""
-        return self._chosen(met=True)
+        """Give the marked ones, in any order: to sort a million takes as long as all else."""
+        if self._many is not None:
+            return self._many.chosen(met=True)
+        return array("q", compress(self._few, self._few.values()))
 
     def missing(self) -> array[int]:
         """Give those without a mark, in a fixed order."""
-        return self._chosen(met=False)
-
-    def _chosen(self, *, met: bool) -> array[int]:
         if self._many is not None:
-            return self._many.chosen(met=met)
-        return array("q", sorted(number for number, mark in self._few.items() if mark is met))
+            return self._many.chosen(met=False)
+        return array("q", sorted(number for number, mark in self._few.items() if not mark))
 
 
 class _Buckets:
@@ -182,16 +186,18 @@ class _Buckets:
 
 
 class IdSet:
-    """A set of ints for many that lie close together, such as the ids of rows: far less than a byte each then.
+    """A set of ints that mostly come in the order of their size, such as the ids of rows: two bytes each, or a bit.
 
-    A thousand and twenty-four neighbours share a map of bits; one without neighbours is kept as it is.
+    Sixty-five thousand neighbours share a container: their lower halves in a sorted array, or, where there are many, a
+    map of bits. What is beyond the smallest and the largest is known to be new without a look.
     """
 
-    __slots__ = ("_count", "_pages")
+    __slots__ = ("_containers", "_count", "_highest", "_lowest")
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
-        self._pages: dict[int, int | bytearray] = {}
+        self._containers: dict[int, array[int] | bytearray] = {}
         self._count = 0
+        self._lowest = self._highest = 0
         self.update(ids)
 
     def __len__(self) -> int:
@@ -202,35 +208,70 @@ class IdSet:
 
     def among(self, numbers: Iterable[int]) -> set[int]:
         """Give those of *numbers* that are here."""
-        pages, found = self._pages, set[int]()
-        for number in numbers:
-            page, low = pages.get(number >> 10), number & 1023
-            if page is not None and (page == low if isinstance(page, int) else page[low >> 3] >> (low & 7) & 1):
-                found.add(number)
+        lowest, highest, containers = self._lowest, self._highest, self._containers
+        found = set[int]()
+        for number in [number for number in numbers if lowest <= number <= highest]:
+            container, low = containers.get(number >> 16), number & LOW
+            if isinstance(container, bytearray):
+                if container[low >> 3] >> (low & 7) & 1:
+                    found.add(number)
+            elif container is not None:
+                place = bisect_left(container, low)
+                if place < len(container) and container[place] == low:
+                    found.add(number)
         return found
 
     def update(self, numbers: Iterable[int]) -> None:
         """Take *numbers* in."""
-        for number in numbers:
-            high, low = number >> 10, number & 1023
-            page = self._pages.get(high, low)
-            if page == low:  # the only one of its page, or there before
-                self._count += high not in self._pages
-                self._pages[high] = low
-                continue
-            if isinstance(page, int):
-                self._pages[high] = first = bytearray(128)
-                first[page >> 3] |= 1 << (page & 7)
-                page = first
-            bit = 1 << (low & 7)
-            self._count += not page[low >> 3] & bit
-            page[low >> 3] |= bit
+        ordered = sorted(set(numbers))
+        if not ordered:
+            return
+        self._lowest = min(self._lowest, ordered[0]) if self._containers else ordered[0]
+        self._highest = max(self._highest, ordered[-1]) if self._containers else ordered[-1]
+        start = 0
+        while start < len(ordered):
+            high = ordered[start] >> 16
+            end = bisect_left(ordered, (high + 1) << 16, start)
+            self._put(high, array("H", [number & LOW for number in ordered[start:end]]))
+            start = end
+
+    def _put(self, high: int, lows: array[int]) -> None:
+        container = self._containers.get(high)
+        if isinstance(container, bytearray):
+            self._count += _marked(container, lows)
+            return
+        held = 0 if container is None else len(container)
+        if container is None:
+            container = lows
+        elif container[-1] < lows[0]:
+            container.extend(lows)
+        else:
+            container = array("H", sorted({*container, *lows}))
+        self._count += len(container) - held
+        if len(container) > CROWD:
+            _marked(bits := bytearray(2**13), container)
+            self._containers[high] = bits
+        else:
+            self._containers[high] = container
 
     def __iter__(self) -> Iterator[int]:
-        for high, page in self._pages.items():
-            lows = (page,) if isinstance(page, int) else (n for n in range(1024) if page[n >> 3] >> (n & 7) & 1)
+        for high, container in self._containers.items():
+            if isinstance(container, bytearray):
+                lows: Iterable[int] = (low for low in range(2**16) if container[low >> 3] >> (low & 7) & 1)
+            else:
+                lows = container
             for low in lows:
-                yield high << 10 | low
+                yield high << 16 | low
+
+
+def _marked(bits: bytearray, lows: array[int]) -> int:
+    """Set the bits of *lows*, and give how many were not set before."""
+    new = 0
+    for low in lows:
+        byte, bit = bits[low >> 3], 1 << (low & 7)
+        new += not byte & bit
+        bits[low >> 3] = byte | bit
+    return new
 
 
 def fingerprint(numbers: Iterable[int], salt: int) -> int:

@@ -320,10 +320,13 @@ class Walk:
         the two cannot be told apart, nothing is proven from here on.
         """
         ranks = {key: rank for rank, key in enumerate(self._trail[-ANCHORS:])}
+        begin = next((i for i, key in enumerate(keys) if key not in known), len(keys))
+        rest = set(keys[begin:])
+        plain = not lead and not self._searching and len(rest) == len(keys) - begin and rest.isdisjoint(known)
         last = -1
         new: list[int] = []
         fresh: set[int] = set()
-        for i, key in enumerate(keys):
+        for i, key in enumerate(keys[:begin] if plain else keys):
             if key in known or key in fresh:
                 rank = ranks.get(key, -1)
                 if new or 0 <= last >= rank:
@@ -333,6 +336,8 @@ class Walk:
                 fresh.add(key)
                 if i >= lead and not self._searching:
                     new.append(i)
+        if plain:  # as nearly every page is: known rows, and behind them nothing but new ones
+            new, fresh = list(range(begin, len(keys))), rest
         (self._passed if self._searching else self._seen).update(fresh)
         return new
 
@@ -342,8 +347,8 @@ class Walk:
         self._position = offset + len(keys)
         self._distinct += len(new)
         self._duplicates += len(keys) - len(new)
+        self._trail += [keys[i] for i in new]
         for i in new:
-            self._trail.append(keys[i])
             # A new row in front of the furthest known one says nothing of how far we are.
             self._spots.append(offset + i + 1 if i > frontier else self._spots[-1])
 
