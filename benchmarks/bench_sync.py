@@ -1,0 +1,228 @@
+"""What does a sync of a million phones against a million cost: memory, CPU, requests? And the difference alone?
+
+One in a hundred differs: as many are added as removed. The whole sync runs in a process of its own over a transport in
+memory whose rows are computed and not kept, so that the memory is the client's; the CPU of the transport is measured
+and taken off. Rate limit lifted; beside it stands what ten requests a second would take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from math import ceil
+from pathlib import Path
+
+import httpx
+
+from viber_async import ApiKey, RateLimit, ViberSession
+from viber_async._sansio.batches import BATCH
+from viber_async._sansio.difference import Difference
+from viber_async._sansio.number_page import NumberPage
+from viber_async._sansio.numbers import Index
+from viber_async._sansio.paging import MAX_LIMIT, OVERLAP
+from viber_async._sansio.terms import Terms
+
+CHANGED = 100
+"""One phone in so many is removed, and as many are added."""
+FIRST, SPREAD, STEP = 380_000_000_000, 10**9, 387_420_489
+"""Phones all over nine digits in an order that no dict likes: FIRST + place * STEP modulo SPREAD (no common factor)."""
+BACK = pow(STEP, -1, SPREAD)
+
+
+def phone_at(place: int) -> int:
+    return FIRST + place * STEP % SPREAD
+
+
+def phones(places: Iterable[int]) -> Iterator[int]:
+    return map(phone_at, places)
+
+
+class Provider(httpx.AsyncBaseTransport):
+    """Has the phones of the first *count* places; keeps only what was changed, a byte each."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._changed = count // CHANGED
+        self._gone, self._here = bytearray(self._changed), bytearray(self._changed)
+        self.seconds = 0.0
+        """CPU that was spent in here."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        began = time.process_time()
+        if request.method == "GET":
+            answer = self._page(int(request.url.params["limit"]), int(request.url.params["offset"]))
+        else:
+            answer = self._write(request.method, json.loads(request.content)["phones"])
+        response = httpx.Response(200, content=answer, headers={"content-type": "application/json"})
+        self.seconds += time.process_time() - began
+        return response
+
+    def _page(self, limit: int, offset: int) -> bytes:
+        left, added = self._changed - sum(self._gone), sum(self._here)
+        head = [place for place in range(self._changed) if not self._gone[place]] if offset < left else []
+        tail = [self._count + place for place in range(self._changed) if self._here[place]]
+        middle = range(self._changed, self._count)
+        end = left + len(middle)
+        places = [
+            *head[offset : offset + limit],
+            *middle[max(0, offset - left) : max(0, offset + limit - left)],
+            *tail[max(0, offset - end) : max(0, offset + limit - end)],
+        ]
+        rows = ",".join(
+            f'{{"id":{164 + place},"user_id":7046460,"phone":{phone_at(place)},"description":"",'
+            '"add_date":"2021-11-05 13:34:03"}'
+            for place in places
+        )
+        return f'{{"data":{{"list":[{rows}],"total":{end + added}}}}}'.encode()
+
+    def _write(self, method: str, given: list[str]) -> bytes:
+        places = [(int(phone) - FIRST) * BACK % SPREAD for phone in given]
+        if method == "POST":
+            for place in places:
+                self._here[place - self._count] = 1
+            return json.dumps({"result": True, "counters": {"added": len(places), "exists": 0}}).encode()
+        for place in places:
+            self._gone[place] = 1
+        return json.dumps({"result": True, "deleted": len(places)}).encode()
+
+
+def memory() -> int:
+    """Give the most that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+async def sync(source: Path, count: int) -> dict[str, float]:
+    provider = Provider(count)
+    base, began = memory(), time.process_time()
+    async with ViberSession(ApiKey("key"), transport=provider, rate_limit=RateLimit(1_000_000)) as session:
+        report = await session.blacklist.sync(source, mode="mirror", journal=source.parent / f"journal {count}")
+    assert report.converged, report.notes
+    assert (report.added, report.removed) == (count // CHANGED, count // CHANGED)
+    return {
+        "base": base,
+        "peak": memory(),
+        "seconds": time.process_time() - began - provider.seconds,
+        "requests": report.requests,
+        "walk_requests": report.walk_requests,
+    }
+
+
+def in_a_process(source: Path, count: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", str(source), str(count)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    said: dict[str, float] = json.loads(done.stdout)
+    return said
+
+
+def whole(directory: Path, count: int) -> None:
+    """Tell what a whole sync costs."""
+    source = directory / f"wanted {count}.txt"
+    changed = count // CHANGED
+    with source.open("w") as file:
+        file.writelines(f"{phone}\n" for phone in phones(range(changed, count + changed)))
+    said = in_a_process(source, count)
+    source.unlink()
+    pages, writes = ceil(count / MAX_LIMIT), 2 * ceil(changed / BATCH)
+    seams = ceil((count - OVERLAP) / (MAX_LIMIT - OVERLAP)) + 1 - pages
+    assert said["requests"] == pages + seams + writes, said
+    print(
+        f"sync of {count:,}: {said['peak'] / 1e6:.0f} MB at most, {(said['peak'] - said['base']) / count:.1f} bytes a "
+        f"phone over the {said['base'] / 1e6:.0f} MB of the imports; {said['seconds']:.1f} s of CPU\n"
+        f"  requests: {pages} pages + {writes} batches = {pages + writes}; seams and end {seams}; walks that verify "
+        f"{said['walk_requests']:.0f}\n"
+        f"  at ten a second: {(said['requests'] + said['walk_requests']) / 10:.0f} s, of them CPU "
+        f"{said['seconds'] * 1000 / (said['requests'] + said['walk_requests']) / 100:.1%}"
+    )
+
+
+Once = Callable[[], object]
+
+
+def cpu(once: Once) -> float:
+    began = time.process_time()
+    once()
+    return time.process_time() - began
+
+
+def traced(once: Once) -> float:
+    """Give the MiB that *once* takes at most, over what was there."""
+    tracemalloc.start()
+    once()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def difference(directory: Path, count: int, *, rounds: int) -> None:
+    """Tell what the difference alone costs, beside reading the file and beside two sets."""
+    changed = count // CHANGED
+    wanted = list(phones(range(changed, count + changed)))
+    remote = list(phones(range(count)))
+    pages = [
+        NumberPage(list(range(start, min(start + MAX_LIMIT, count))), phones=remote[start : start + MAX_LIMIT])
+        for start in range(0, count, MAX_LIMIT)
+    ]
+    source = directory / "difference.txt"
+    source.write_text("".join(f"{phone}\n" for phone in wanted))
+
+    def read() -> object:
+        with source.open() as file:
+            return sum(1 for line in file if int(line))
+
+    def ours() -> object:
+        index = Index()
+        for start in range(0, count, 10_000):
+            index.add(wanted[start : start + 10_000])
+        found = Difference(index, terms=Terms(mode="mirror"), salt=12345, is_young=lambda _: False)
+        for page in pages:
+            found.take(page, range(len(page.ids)))
+        changes = found.finish()
+        assert (len(changes.adds), len(changes.removes)) == (changed, changed)
+        return changes
+
+    def sets() -> object:
+        here, there = set(wanted), set(remote)
+        adds, removes = sorted(here - there), sorted(there - here)
+        assert (len(adds), len(removes)) == (changed, changed)
+        return adds, removes
+
+    ways = (read, ours, sets)
+    measured = [[cpu(once) for once in ways] for _ in range(rounds)]
+    floor, mine, peer = (statistics.median(row[i] for row in measured) for i in range(3))
+    ratios = sorted(row[1] / row[0] for row in measured)
+    print(
+        f"difference of {count:,}: floor (reading) {floor:.2f} s   ours {mine:.2f} s, {traced(ours):.0f} MiB   "
+        f"ratio {statistics.median(ratios):.2f}   ({ratios[0]:.2f} to {ratios[-1]:.2f})   "
+        f"two sets {peer / floor:.2f}, {traced(sets):.0f} MiB"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ten-million", action="store_true", help="ten times as many as well")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(asyncio.run(sync(Path(arguments.child[0]), int(arguments.child[1])))))
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        whole(Path(directory), arguments.count)
+        if arguments.ten_million:
+            whole(Path(directory), 10_000_000)
+        difference(Path(directory), arguments.count, rounds=arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
