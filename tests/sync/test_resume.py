@@ -472,6 +472,15 @@ def test_without_a_state_home_locks_are_in_the_users_own(monkeypatch: pytest.Mon
 # The journal's file
 
 
+def found_in(path: Path) -> Begun | None:
+    """Give what a journal tells of, to whoever opens it next."""
+    journal = JournalFile(str(path))
+    try:
+        return journal.open("account")
+    finally:
+        journal.close()
+
+
 def opened(path: Path) -> JournalFile:
     journal = JournalFile(str(path))
     journal.open("account")
@@ -500,7 +509,7 @@ def filled(path: Path) -> Path:
 
 def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
     """What was tried counts, what was refused does not."""
-    begun = JournalFile(str(filled)).open("account")
+    begun = found_in(filled)
 
     assert begun == Begun(
         "errand",
@@ -535,7 +544,7 @@ def test_every_step_is_in_the_file_itself(path: Path) -> None:
     copy.chmod(0o600)
     journal.close()
 
-    assert JournalFile(str(copy)).open("account") == Begun(
+    assert found_in(copy) == Begun(
         "errand", planned=array("q"), added=array("q", phones(1)), removed=array("q"), gone=array("q")
     )
 
@@ -603,14 +612,14 @@ def test_a_journal_that_is_not_as_it_was_written_is_refused(spoil, filled: Path)
     spoil(filled)
 
     with pytest.raises(SyncRefusedError, match="Nothing was written") as caught:
-        JournalFile(str(filled)).open("account")
+        found_in(filled)
     assert caught.value.reason == "journal"
 
 
 @pytest.mark.fault("D04")
 def test_every_flipped_bit_is_noticed_or_does_not_matter(filled: Path) -> None:
     """D04: what is believed is what was written."""
-    whole = JournalFile(str(filled)).open("account")
+    whole = found_in(filled)
     body = filled.read_bytes()
     believed = []
     for place in range(0, len(body), max(1, len(body) // 150)):
@@ -635,7 +644,7 @@ def test_a_directory_that_others_can_write_is_refused(path: Path) -> None:
     path.parent.chmod(0o777)
 
     with pytest.raises(SyncRefusedError, match="written by others"):
-        JournalFile(str(path)).open("account")
+        found_in(path)
 
 
 def test_a_directory_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
@@ -650,7 +659,7 @@ def test_a_journal_that_vanishes_while_it_is_made_is_a_refusal(path: Path, monke
     monkeypatch.setattr(journals, "look_at", lambda _: None)
 
     with pytest.raises(SyncRefusedError, match="vanished"):
-        JournalFile(str(path)).open("account")
+        found_in(path)
 
 
 @pytest.mark.fault("D05", "D06")

@@ -282,7 +282,8 @@ class JournalFile:
     def _or_refuse(self) -> Generator[None]:
         """Before anything is written: whatever goes wrong is a refusal."""
         try:
-            yield
+            with self._closed_unless_trusted():
+                yield
         except (Distrusted, NotPrivateError) as error:
             raise _refused(str(error)) from None
         except sqlite3.Error as error:
@@ -291,6 +292,14 @@ class JournalFile:
             raise _refused(f"the journal {self._path} cannot be used: {error.strerror or error}") from error
         except (ValueError, TypeError, KeyError) as error:  # what flipped bits lead to
             raise _refused(f"the journal {self._path} is damaged") from error
+
+    @contextmanager
+    def _closed_unless_trusted(self) -> Generator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def _or_interrupt(self) -> Generator[sqlite3.Connection]:
