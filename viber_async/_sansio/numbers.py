@@ -17,7 +17,7 @@ MIN_NUMBER: Final = 10**7
 MAX_NUMBER: Final = 10**15 - 1
 """8 to 15 digits, as everywhere."""
 
-LARGE: Final = 2_000_000
+LARGE: Final = 1_200_000
 """Ours: how many phones are looked up in a dict (75 bytes each, and the fastest); beyond that they are sorted into
 arrays, 10 bytes each and three times as slow, which nobody notices at a thousand rows in a tenth of a second."""
 BUCKETS: Final = 1009
@@ -101,7 +101,7 @@ class Index:
         return len(self._few) if self._many is None else len(self._many)
 
     def __contains__(self, number: int) -> bool:
-        return number in self._few if self._many is None else self._many.place(number) is not None
+        return number in self._few if self._many is None else number in self._many
 
     def meet(self, numbers: Iterable[int]) -> list[int]:
         """Mark those of *numbers* that are here, and give the others."""
@@ -160,19 +160,23 @@ class _Buckets:
         self._sorted()
         return sum(map(len, self._buckets))
 
-    def place(self, number: int) -> tuple[int, int] | None:
+    def __contains__(self, number: int) -> bool:
         self._sorted()
         bucket = self._buckets[number % BUCKETS]
         place = bisect_left(bucket, number)
-        return (number % BUCKETS, place) if place < len(bucket) and bucket[place] == number else None
+        return place < len(bucket) and bucket[place] == number
 
     def meet(self, numbers: Iterable[int]) -> list[int]:
         marks, others = self._sorted(), list[int]()
+        buckets = self._buckets
         for number in numbers:
-            if (place := self.place(number)) is None:
-                others.append(number)
+            at = number % BUCKETS  # as `in`, without a call for each of ten million
+            bucket = buckets[at]
+            place = bisect_left(bucket, number)
+            if place < len(bucket) and bucket[place] == number:
+                marks[at][place] = 1
             else:
-                marks[place[0]][place[1]] = 1
+                others.append(number)
         return others
 
     def forget(self) -> None:
