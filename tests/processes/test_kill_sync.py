@@ -106,12 +106,11 @@ class Story:
         """Give what is not as it should be, now that the sync has ended."""
         provider, said = self.provider, self.said
         batches = 2 * ceil(CHANGED / BATCH) + bool(self.late) + len(self.kills)
-        added = CHANGED + self.was_gone
         exact = {
             "converged": True,
             "wanted": len(self.wanted),
-            "added": added,
-            "already_there": len(self.wanted) - added,
+            "added": CHANGED,
+            "already_there": len(self.wanted) - CHANGED,
             "removed": CHANGED - bool(self.late),
             "rejected": 0,
             "unverified": 0,

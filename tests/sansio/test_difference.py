@@ -89,10 +89,12 @@ class Sides(RuleBasedStateMachine):
     def nothing_more_is_removed_than_was_said(self) -> None:
         only = {B + n for n in range(0, 30, 2)}
         all_of_them = set(self.difference.finish().removes)
-        changes = self.difference.finish(only=only)
+        changes = self.difference.finish(only=only, removed=only)
+        others = {row[0] for row in self.rows if row[0] and row[0] not in self.wanted}
 
         assert set(changes.removes) == all_of_them & only
         assert changes.left == len(all_of_them - only)
+        assert changes.back == (len(others & only) if self.terms.mirrors else 0)
 
     def _free(self, tag: str, date: str) -> bool:
         return self.terms.owns(tag) and not (self.terms.min_age is not None and date == "young")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -75,6 +76,8 @@ class Changes:
     remote_print: int
     left: int
     """Phones that could be removed, and are left for another run."""
+    back: int
+    """Phones that an interrupted run removed, and that are there all the same."""
     rest_print: int
     """Of the phones that are neither wanted nor to be removed."""
 
@@ -138,8 +141,11 @@ class Difference:
             else:
                 self._candidates.append(phone)
 
-    def finish(self, *, only: Iterable[int] | None = None) -> Changes:
-        """Give what came out when the walk is over; with *only*, nothing else is removed."""
+    def finish(self, *, only: Iterable[int] | None = None, removed: Iterable[int] = ()) -> Changes:
+        """Give what came out when the walk is over; with *only*, nothing else is removed.
+
+        *removed* are phones that an interrupted run has tried to remove.
+        """
         removes = set(self._candidates)
         removes.difference_update(self._protected)
         could = len(removes)
@@ -159,6 +165,7 @@ class Difference:
             remote_print=together(there_print, self._others_print),
             rest_print=without(self._others_print, gone),
             left=could - len(removes),
+            back=len(set(removed).intersection(chain(self._candidates, self._protected))),
         )
 
 

@@ -92,8 +92,12 @@ async def sync(  # noqa: PLR0913 - as the public call
         errand = f"sync {terms.mode} owner {terms.owner} from {source.name}"
         begun = await hall.begun(errand)
         planner = Planner(hall.bulk, hall.thread, terms, still_wanted)
-        made = await planner.plan(source, only=left_to_remove(begun) if begun else None)
-        todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=True)
+        if begun is None:
+            made, fresh = await planner.plan(source), True
+        else:
+            made = await planner.plan(source, only=left_to_remove(begun), removed=begun.removed)
+            fresh = not begun.removed or (made.walk.complete and not planner.back)
+        todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=fresh)
         return await hall.run(made, todo, begun, errand=errand)
 
 

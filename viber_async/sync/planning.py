@@ -14,7 +14,9 @@ from viber_async.sync.plan import SyncPlan
 from viber_async.sync.source import Source
 
 if TYPE_CHECKING:
-    from viber_async._sansio.difference import IsYoung
+    from collections.abc import Iterable
+
+    from viber_async._sansio.difference import Changes, IsYoung
     from viber_async._sansio.paging import WalkReport
     from viber_async._sansio.terms import Terms
     from viber_async.sync.bulk import Bulk
@@ -36,10 +38,14 @@ class Planner:
         self._thread = thread
         self._terms = terms
         self._still_wanted = still_wanted
+        self.back = 0
+        """Phones that an interrupted run removed, and that are there all the same."""
         self._salt = secrets.randbelow(PRIME - 1) + 1  # 0 would leave the numbers as they are
 
-    async def plan(self, source: Source, *, only: set[int] | None = None) -> SyncPlan:
+    async def plan(self, source: Source, *, only: set[int] | None = None, removed: Iterable[int] = ()) -> SyncPlan:
         """Give the plan for what *source* wants; with *only*, nothing else is removed.
+
+        How many of *removed* are there all the same stands in `back` then.
 
         Raises:
             SyncRefusedError: a guard objects.
@@ -50,7 +56,9 @@ class Planner:
         check_source(self._terms, read=source.read, rejected=source.rejected, wanted=len(index))
         difference = Difference(index, terms=self._terms, salt=self._salt, is_young=self._age_rule())
         walk = await self._bulk.walk(difference.take, phase="walk", detailed=self._terms.detailed)
-        return await self._thread.run(lambda: self._made(source, index, difference, walk, began, only))
+        return await self._thread.run(
+            lambda: self._made(source, index, difference.finish(only=only, removed=removed), walk, began)
+        )
 
     async def _read(self, source: Source) -> Index:
         index = Index()
@@ -66,16 +74,15 @@ class Planner:
         earlier = now if theirs is None else min(now, theirs)
         return age_rule(self._terms, now=earlier, time_zone=self._bulk.caller.time_zone)
 
-    def _made(  # noqa: PLR0913, PLR0917 - what was found, all of it
+    def _made(
         self,
         source: Source,
         index: Index,
-        difference: Difference,
+        changes: Changes,
         walk: WalkReport,
         began: datetime,
-        only: set[int] | None,
     ) -> SyncPlan:
-        changes = difference.finish(only=only)
+        self.back = changes.back
         check(
             Facts(
                 terms=self._terms,

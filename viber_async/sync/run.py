@@ -74,7 +74,8 @@ class Todo:
     adds: array[int] = field(repr=False)
     removes: array[int] = field(repr=False)
     fresh: bool
-    """The plan's own walk has just ended: where there is nothing to do, it counts as the look afterwards."""
+    """The plan's own walk has just ended, and what an interrupted run removed was not there any more: if there is
+    nothing to do, it counts as the look afterwards."""
     requests: int = 0
     """Made for the plan, before."""
     looked: int = 0
@@ -130,21 +131,11 @@ class Run:
                 await self._see_adds()
             await self._write(REMOVE, removes)
         await self._bring_back()
-        if not adds and not removes and not self._late and self._seen_by_the_plan:
+        if self._todo.fresh and not adds and not removes and not self._late:
             look = self._look_back()
         else:
             look = await self._put_right()
         return await self._thread.run(lambda: self._report(look))
-
-    @property
-    def _seen_by_the_plan(self) -> bool:
-        """Tell whether the plan's own walk says of all that an interrupted run removed that it is gone.
-
-        Not where rows stay because of their tag or their age, or because they are back: it might be among them.
-        """
-        kept = self._plan.kept
-        gone = self._plan.walk.complete and not kept.foreign and not kept.young and not self._plan.left
-        return self._todo.fresh and (not self._removed or gone)
 
     def _fill(self) -> None:
         self._index.add(self._plan.adds.numbers)
