@@ -18,8 +18,10 @@ from viber_async._sansio.converter import (
     OpenWord,
     brief,
     extras,
+    fields_repr,
     joined,
     make_converter,
+    one_or_many,
     read_book_id,
     read_bool,
     read_decimal,
@@ -404,3 +406,28 @@ def test_only_results_become_dicts(value):
     """Anything else is the caller's mistake, and named so."""
     with pytest.raises(ValidationError, match="to_dict takes a result of viber_async"):
         to_dict(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [([1, 2], [1, 2]), ([], []), (5, [5]), ("ab", ["ab"]), (None, [None]), ({}, [{}])]
+)
+def test_what_was_single_once_is_a_list_of_one(value, found):
+    """A string is no list of its letters."""
+    assert one_or_many(value) == found
+
+
+@frozen
+class Shown:
+    one: int
+    hidden: int = field(repr=False)
+    text: str = field(repr=brief)
+    __repr__ = fields_repr
+
+
+def test_a_repr_shows_what_there_is_and_hides_what_it_should():
+    """Also of an object whose making failed half way."""
+    half = Shown.__new__(Shown)
+    object.__setattr__(half, "one", 1)
+
+    assert repr(Shown(1, 2, "call 380931112111")) == "Shown(one=1, text='call 3809•••••111')"
+    assert repr(half) == "Shown(one=1)"
