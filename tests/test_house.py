@@ -22,7 +22,8 @@ CONTRACT = set(
     ViberSession ClientCredentials ApiKey Timeout RetryPolicy RateLimit RateLimiter TokenStore ApiResponse
     CampaignDraft Button Image ResendSms CreatedCampaign CampaignSummary Campaign CampaignRecipients Recipient
     MessageType CampaignStatus RecipientStatus SenderStatus Sender BlacklistEntry BlacklistAdded BlacklistRemoved
-    Pages SyncPlan SyncReport Delivery to_dict Ledger LedgerRow SqliteLedger FileTokenStore CreateHandle Reconciliation
+    Pages SyncPlan SyncReport SyncProgress RefusedPhone
+    Delivery to_dict Ledger LedgerRow SqliteLedger FileTokenStore CreateHandle Reconciliation
     Verdict
     """.split()  # noqa: SIM905 - a table of names is easier to read than a column of quotes
 )

@@ -38,7 +38,7 @@ from viber_async._sansio.raw import ApiResponse
 from viber_async._sansio.reconcile import Reconciliation, Verdict
 from viber_async._sansio.retry import RetryPolicy
 from viber_async._sansio.senders import Sender, SenderStatus
-from viber_async._sansio.sync_report import SyncReport
+from viber_async._sansio.sync_report import RefusedPhone, SyncReport
 from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
 from viber_async._senders import Senders
 from viber_async._session import SessionStatistics, ViberSession
@@ -77,6 +77,7 @@ from viber_async.errors import (
     ValidationError,
     ViberError,
 )
+from viber_async.sync.callbacks import SyncProgress
 from viber_async.sync.plan import SyncPlan
 
 __all__ = [
@@ -121,6 +122,8 @@ __all__ = [
     "BlacklistRemoved",
     "SyncPlan",
     "SyncReport",
+    "SyncProgress",
+    "RefusedPhone",
     # walks
     "Pages",
     "PageIterator",

@@ -479,7 +479,7 @@ def test_a_sync_that_the_provider_does_not_let_finish_exits_with_3(sandbox, blac
 
     assert code == 3
     assert out.startswith("NOT in sync: ")
-    assert f"Refused by the provider: {mask_phone(str(FIRST + 1))}: " in out
+    assert f"Refused by the provider: line 2: {mask_phone(str(FIRST + 1))}: " in out
     assert "Note: " in out
     assert "  line 4: 'n/a'" in out
     assert phones_of(sandbox) == {FIRST, FIRST + 2}

@@ -353,3 +353,61 @@ async def test_a_dash_is_the_standard_input(stdin, packed):
 
     assert (await read(source), source.rejected, source.name) == ([P], 1, "-")
     assert os.fstat(0)
+
+
+# Lines, looked up again
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (f"{P}\n# a comment\n\n{P + 1}\n{P + 2}\n{P + 1}\n", {P + 1: 4, P + 2: 5}),
+        (f"name,phone\nAda,{P}\nBob,+{P + 1}\nCy,{P + 2}\n", {P + 1: 3, P + 2: 4}),
+        (f'{{"phone": {P}}}\n{{"phone": "{P + 1}"}}\n{{}}\n{P + 2}\n', {P + 1: 2, P + 2: 4}),
+    ],
+    ids=["text", "table", "objects"],
+)
+async def test_the_lines_of_phones_are_found_by_reading_again(tmp_path, text, lines, packed):
+    """Where each stands first; of one that is not there, nothing is known."""
+    source = Source(written(tmp_path / "list", text, packed=packed))
+    await read(source)
+
+    assert await source.lines_of([P + 1, P + 2, P + 9]) == lines
+
+
+async def test_a_national_spelling_is_looked_up_as_it_was_read(tmp_path):
+    """With the region of the source, and in its column."""
+    source = Source(written(tmp_path / "list", f"a,b\n{P},0931111112\n{P},0931111113\n"), region="UA", column="b")
+
+    assert await source.lines_of({380931111113}) == {380931111113: 3}
+
+
+@pytest.mark.parametrize("make", [list, tuple])
+async def test_of_a_list_the_place_is_found(make):
+    """Counted from one, rejects included; the rest is not looked at once all are found."""
+    source = Source(make(["n/a", f"+{P}", P + 1, *range(P + 2, P + 30_000)]))
+
+    assert await source.lines_of({P + 1}) == {P + 1: 3}
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: iter([P]), lambda path: {P}, lambda path: path / "gone", lambda path: "-"]
+)
+async def test_what_cannot_be_read_again_has_no_lines(tmp_path, make):
+    """An iterator is used up, a set has no order, a file may be gone, and a pipe is empty."""
+    assert await Source(make(tmp_path)).lines_of({P}) == {}
+
+
+async def test_nothing_is_read_for_nothing(tmp_path):
+    """Nobody is looked for: the file is left alone, whatever has become of it."""
+    assert await Source(written(tmp_path / "list", "\0")).lines_of(()) == {}
+
+
+async def test_a_file_that_has_become_something_else_has_no_lines(tmp_path, caplog):
+    """What was found before it broke off counts."""
+    caplog.set_level("INFO")
+    source = Source(written(tmp_path / "list", f"{P}\n\0"))
+
+    assert await source.lines_of({P + 1}) == {}
+    assert "read again for lines, and not to its end" in caplog.text

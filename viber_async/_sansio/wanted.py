@@ -21,7 +21,7 @@ from viber_async._sansio.table import HEAD, Layout, layout_of, record_at
 from viber_async.errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     ReadPhone = Callable[[object, str], str]
     """As `phone`."""
@@ -60,7 +60,7 @@ class Tally:
         self.read = 0
         self.rejected = 0
         self.rejects: list[Rejected] = []
-        self.is_plain: Final = read_phone is phone
+        self.is_plain = read_phone is phone
         """Whether plain digits are what they seem: there is no region in which they could be another phone."""
         self._read_phone = read_phone
 
@@ -98,6 +98,31 @@ class Tally:
         self.rejected += 1
         if len(self.rejects) < MAX_REJECTS:
             self.rejects.append(Rejected(line, reason=reason, shown=shown))
+
+
+class Seeker(Tally):
+    """Reads a source again for *sought* phones: where does each of them stand first."""
+
+    def __init__(self, read_phone: ReadPhone, sought: Collection[int]) -> None:
+        super().__init__(read_phone)
+        self._quick: Final = self.is_plain
+        self.is_plain = False  # the ways for whole blocks do not know their lines
+        self.lines: dict[int, int] = {}
+        self._left = set(sought)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of them were found."""
+        return not self._left
+
+    def entry(self, value: object, line: int) -> int | None:
+        """Give the phone that *value* is, and note its line if it is sought."""
+        quick = self._quick and _is_plain_value(value)
+        number = int(cast("int", value)) if quick else super().entry(value, line)
+        if number in self._left:
+            self._left.discard(number)
+            self.lines[number] = line
+        return number
 
 
 def from_values(values: Sequence[object], tally: Tally, *, first: int) -> list[int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from viber_async import SyncPlan, SyncReport
+    from viber_async._sansio.sync_report import RefusedPhone
     from viber_async.sync.source import Rejected, Source
 
 EXAMPLES: Final = 10
@@ -85,10 +86,14 @@ def of_report(report: SyncReport) -> Outcome:
     said = (
         sums,
         f"{report.requests:,} requests and {report.walk_requests:,} to look afterwards, in {duration(report.seconds)}.",
-        *(f"Refused by the provider: {each.shown}: {each.reason}" for each in report.refused[:EXAMPLES]),
+        *(f"Refused by the provider: {_where(each)}{each.shown}: {each.reason}" for each in report.refused[:EXAMPLES]),
         *(f"Note: {note}." for note in report.notes),
     )
     return Outcome(code, said=said, facts=to_dict(report))
+
+
+def _where(phone: RefusedPhone) -> str:
+    return "" if phone.line is None else f"line {phone.line:,}: "
 
 
 def rejected(rejects: Sequence[Rejected], count: int) -> Iterator[str]:

@@ -98,7 +98,7 @@ async def sync(  # noqa: PLR0913 - as the public call
             made = await planner.plan(source, only=left_to_remove(begun), removed=begun.removed)
             fresh = not begun.removed or (made.walk.complete and not planner.back)
         todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=fresh)
-        return await hall.run(made, todo, begun, errand=errand)
+        return await hall.run(made, todo, begun, errand=errand, source=source)
 
 
 class Hall:
@@ -201,8 +201,10 @@ class Hall:
             found.difference_update(begun.gone)
         return missing, array("q", sorted(found))
 
-    async def run(self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str) -> SyncReport:
-        """Carry *made* out, from its first line in the journal to its last."""
+    async def run(
+        self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str, source: Source | None = None
+    ) -> SyncReport:
+        """Carry *made* out, from its first line in the journal to its last; *source* tells of lines."""
         if begun is None:
             await self.thread.run(lambda: self._journal.begin(errand, made.removes.numbers))
         run = Run(
@@ -213,6 +215,7 @@ class Hall:
             journal=self._journal,
             asked=self._asked,
             begun=begun,
+            source=source,
         )
         report = await run.go()
         await self.thread.run(self._journal.finish)

@@ -28,7 +28,7 @@ from viber_async.sync.bulk import pause
 from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from viber_async._exchange import Reply
     from viber_async._sansio.blacklist import BlacklistAdded
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from viber_async.sync.callbacks import Asked
     from viber_async.sync.journal import Begun, Journal
     from viber_async.sync.plan import SyncPlan
+    from viber_async.sync.source import Source
     from viber_async.sync.thread import OwnThread
 
 PASSES: Final = 3
@@ -95,7 +96,9 @@ class Run:
         journal: Journal,
         asked: Asked,
         begun: Begun | None,
+        source: Source | None,
     ) -> None:
+        self._source = source
         self._plan = plan
         self._todo = todo
         self._bulk = bulk
@@ -135,7 +138,8 @@ class Run:
             look = self._look_back()
         else:
             look = await self._put_right()
-        return await self._thread.run(lambda: self._report(look))
+        lines = None if self._source is None else await self._source.lines_of(self._refused)
+        return await self._thread.run(lambda: self._report(look, lines or {}))
 
     def _fill(self) -> None:
         self._index.add(self._plan.adds.numbers)
@@ -296,7 +300,7 @@ class Run:
 
     # Reporting
 
-    def _report(self, look: Look) -> SyncReport:
+    def _report(self, look: Look, lines: Mapping[int, int]) -> SyncReport:
         missing = self._index.missing()
         refused = sum(number in self._refused for number in missing)
         already = self._already(missing)
@@ -317,7 +321,7 @@ class Run:
             late=len(self._late),
             lingering=len(look.lingering),
             refused=tuple(
-                RefusedPhone(mask_phone(str(number)), reason=why)
+                RefusedPhone(mask_phone(str(number)), reason=why, line=lines.get(number))
                 for number, why in islice(self._refused.items(), SHOWN)
             ),
             doubtful=self._doubtful,

@@ -7,27 +7,32 @@ own iterables, and what they raise is translated: a list that broke off is an er
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import select
 import stat
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from contextlib import aclosing
 from functools import partial
 from io import IOBase
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar, cast
 
 from viber_async._sansio.lines import BLOCK, refusal
 from viber_async._sansio.phones import phone
 from viber_async._sansio.privacy import refused, safe_text
-from viber_async._sansio.wanted import CHUNK, Rejected, Tally, from_file, from_values
+from viber_async._sansio.wanted import CHUNK, Rejected, Seeker, Tally, from_file, from_values
 from viber_async.errors import UsageError, ViberError
 from viber_async.sync.regions import reader_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     Wanted = Iterable[str | int] | AsyncIterable[str | int] | str | os.PathLike[str]
+
+logger: Final = logging.getLogger("viber_async")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -58,7 +63,8 @@ class Source:
             raise refused("column", column, "a column's name, or its place from 1")
         self._wanted = _checked(wanted)
         self._column = column
-        self._tally = Tally(phone if region is None else reader_for(region))
+        self._read_phone = phone if region is None else reader_for(region)
+        self._tally = Tally(self._read_phone)
         self._begun = False
         self.name: Final = safe_text(os.fspath(self._wanted)) if _is_path(self._wanted) else "an iterable"
         """For reports: the path, or "an iterable"."""
@@ -98,6 +104,26 @@ class Source:
         if isinstance(wanted, AsyncIterable):
             return self._of_async(wanted)
         return self._of_iterable(cast("Iterable[object]", wanted))
+
+    async def lines_of(self, sought: Collection[int]) -> Mapping[int, int]:
+        """Give on which line each of the *sought* phones stands first; of a list or a tuple, its place.
+
+        The source is read again for that, where it can be: a list, or a file that is still there and as it was. Of all
+        others, and of phones that are not found, nothing is known.
+        """
+        wanted = self._wanted
+        if not sought or not (isinstance(wanted, (list, tuple)) or (_is_path(wanted) and _is_file(wanted))):
+            return {}
+        again = Source(wanted, column=self._column)
+        again._tally = seeker = Seeker(self._read_phone, sought)
+        try:
+            async with aclosing(again.chunks()) as chunks:
+                async for _ in chunks:
+                    if seeker.is_over:
+                        break
+        except ViberError as error:
+            logger.info("%s was read again for lines, and not to its end: %s", self.name, error)
+        return seeker.lines
 
     async def _of_file(self, path: str) -> AsyncGenerator[Sequence[int], None]:
         file = _File(path, self.name)
@@ -220,6 +246,10 @@ class _File:
 
 def _state(found: os.stat_result) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
+
+
+def _is_file(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path) != STDIN and Path(path).is_file()
 
 
 def _is_column(column: object) -> bool:
