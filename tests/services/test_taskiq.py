@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -196,3 +197,42 @@ async def test_another_guard_of_a_sync_is_the_tasks_error(tmp_path: Path) -> Non
 
         assert isinstance(result.error, SyncRefusedError)
         assert result.error.reason != "locked"
+
+
+async def together(*ends: Any) -> tuple[list[Any], int]:
+    """Deliver one errand three times at once; give how each ended, and how often it was carried out."""
+    done, under_way = [0], dict[str, asyncio.Future[dict[str, Any]]]()
+
+    async def work() -> dict[str, Any]:
+        end = ends[done[0]]
+        done[0] += 1
+        await asyncio.sleep(0)
+        if isinstance(end, BaseException):
+            raise end
+        return {"end": end}
+
+    deliveries = [asyncio.ensure_future(module._once_at_a_time(under_way, "a file", work)) for _ in range(3)]
+    results = await asyncio.gather(*deliveries, return_exceptions=True)
+    assert under_way == {}
+    return [result.get("end") if isinstance(result, dict) else result for result in results], done[0]
+
+
+async def test_a_sync_that_is_delivered_again_under_way_is_carried_out_once() -> None:
+    """Each delivery has the report; taskiq repeats what takes longer than its patience, as often as that passes."""
+
+    assert await together("whole") == (["whole"] * 3, 1)
+
+
+async def test_a_sync_that_fails_fails_for_each_of_its_deliveries() -> None:
+    """None of them tries what has just failed."""
+    error = SyncRefusedError("no", reason="empty")
+
+    assert await together(error) == ([error] * 3, 1)
+
+
+async def test_a_sync_that_is_cancelled_is_gone_on_with_by_its_next_delivery() -> None:
+    """Whoever cancelled the first had nothing against the others."""
+    results, done = await together(asyncio.CancelledError(), "whole")
+
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert (results[1:], done) == (["whole"] * 2, 2)

@@ -11,6 +11,7 @@ work, if that takes long. Both tasks stand that: the key of a campaign and the j
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from taskiq import TaskiqDepends, TaskiqEvents, TaskiqState
@@ -21,9 +22,11 @@ from viber_async._session import ViberSession
 from viber_async.errors import ConfigurationError, SyncRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from taskiq import AsyncBroker, AsyncTaskiqDecoratedTask
+
+    from viber_async._sansio.sync_report import SyncReport
 
     SendCampaign = AsyncTaskiqDecoratedTask[..., Coroutine[Any, Any, int]]
     SyncBlacklist = AsyncTaskiqDecoratedTask[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -95,9 +98,10 @@ def sync_blacklist_task(broker: "AsyncBroker", task_name: str = "viber_async:syn
     """Give the task that syncs the blacklist from a file, and gives the report as plain JSON types.
 
     ``await task.kiq("/srv/shop/stop.csv", journal="/srv/shop/stop.journal")``; what else it takes is that of
-    `blacklist.sync`. File and journal are the worker's. While another sync of the account runs on the machine, it waits
-    for its end: that may be the same task, delivered for the second time.
+    `blacklist.sync`. File and journal are the worker's. Delivered again while it is under way, the task gives the same
+    report; while another sync of the account runs on the machine, it waits for its end.
     """
+    under_way: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     async def sync_blacklist(  # noqa: PLR0913 - those of blacklist.sync
         path: str,
@@ -111,24 +115,53 @@ def sync_blacklist_task(broker: "AsyncBroker", task_name: str = "viber_async:syn
         column: str | int | None = None,
         region: str | None = None,
     ) -> dict[str, Any]:
-        while True:
-            try:
-                report = await session.blacklist.sync(
-                    path,
-                    journal=journal,
-                    mode=mode,
-                    max_remove=max_remove,
-                    owner=owner,
-                    description=description,
-                    column=column,
-                    region=region,
-                )
-            except SyncRefusedError as error:
-                if error.reason != "locked":
-                    raise
-                logger.info("%s", error)
-                await asyncio.sleep(LOCKED_PAUSE)
-            else:
-                return to_dict(report)
+        sync = partial(
+            session.blacklist.sync,
+            path,
+            journal=journal,
+            mode=mode,
+            max_remove=max_remove,
+            owner=owner,
+            description=description,
+            column=column,
+            region=region,
+        )
+        return await _once_at_a_time(under_way, repr(sync.keywords | {"path": path}), partial(_unlocked, sync))
 
     return broker.register_task(sync_blacklist, task_name)
+
+
+async def _once_at_a_time(
+    under_way: "dict[str, asyncio.Future[dict[str, Any]]]",
+    errand: str,
+    work: "Callable[[], Awaitable[dict[str, Any]]]",
+) -> dict[str, Any]:
+    """Give what *work* gives, or what the same *errand* gives that is under way in this process already."""
+    while (first := under_way.get(errand)) is not None:
+        await asyncio.wait([first])
+        if not first.cancelled():
+            return first.result()
+    mine: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+    under_way[errand] = mine
+    try:
+        mine.set_result(await work())
+    except Exception as error:
+        mine.set_exception(error)
+        mine.exception()  # whoever waits is told; nobody need wait
+        raise
+    finally:
+        mine.cancel()  # does nothing to one that is done
+        del under_way[errand]
+    return mine.result()
+
+
+async def _unlocked(sync: "Callable[[], Awaitable[SyncReport]]") -> dict[str, Any]:
+    """Give the report of *sync*, once no other sync of the account is under way on this machine."""
+    while True:
+        try:
+            return to_dict(await sync())
+        except SyncRefusedError as error:
+            if error.reason != "locked":
+                raise
+            logger.info("%s", error)
+            await asyncio.sleep(LOCKED_PAUSE)
