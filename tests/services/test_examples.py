@@ -114,11 +114,11 @@ async def test_the_script_sends_once_however_often_it_is_run(
 
 
 @pytest.mark.parametrize(
-    ("fault", "arguments", "code", "said"),
+    ("fault", "phone", "ends"),
     [
-        (Fault.cut(processed=True), ["7", "On its way", "+380931111111"], 2, "unknown: "),
-        (Fault.status(400), ["7", "On its way", "+380931111111"], 3, "not sent: "),
-        (None, ["7", "On its way", "+3809"], 64, "wrong: recipients[0]"),
+        (Fault.cut(processed=True), "+380931111111", (2, "unknown: ")),
+        (Fault.status(400), "+380931111111", (3, "not sent: ")),
+        (None, "+3809", (64, "wrong: recipients[0]")),
     ],
     ids=["unknown", "refused", "wrong"],
 )
@@ -126,16 +126,17 @@ async def test_the_script_says_why_not(
     sandbox: Sandbox,
     capsys: pytest.CaptureFixture[str],
     fault: Fault | None,
-    arguments: list[str],
-    code: int,
-    said: str,
+    phone: str,
+    ends: tuple[int, str],
 ) -> None:
     """In one line, and by its exit code."""
     if fault is not None:
         sandbox.faults.add(fault, on="campaigns.create")
     main = runpy.run_path(str(ROOT / "examples" / "send_once.py"))["main"]
 
-    assert await asyncio.to_thread(main, *arguments) == code
+    code, said = ends
+
+    assert await asyncio.to_thread(main, "order 7", ORDER["text"], phone) == code
     assert capsys.readouterr().out.startswith(said)
 
 
