@@ -40,7 +40,7 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncItera
 def uvicorn(app: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run *app* in a process of its own, on a socket that listens already; give its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-X", "dev", "-m", "uvicorn", "--fd", str(listener.fileno()), app]
+        command = [sys.executable, "-W", "default", "-m", "uvicorn", "--fd", str(listener.fileno()), app]
         process = subprocess.Popen(
             command, cwd=ROOT, pass_fds=[listener.fileno()], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -96,7 +96,7 @@ async def test_the_aiohttp_service_confirms_an_order_once(sandbox: Sandbox) -> N
 
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-X", "dev", str(ROOT / "examples" / name), *arguments]
+    command = [sys.executable, "-W", "default", str(ROOT / "examples" / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=dict(os.environ))
 
 
