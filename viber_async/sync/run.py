@@ -183,13 +183,14 @@ class Run:
             self._stopped = "nothing was removed, because phones that had been added were not seen afterwards"
 
     async def _put_right(self) -> Look:
-        """Look, and mend what is not as it should be, a few times."""
+        """Look, and mend what is not as it should be and can be mended, a few times."""
         look = await self._look()
         for _ in range(PASSES - 1):
-            if look.agrees:
+            again = array("q", (number for number in look.lingering if number not in self._gone))
+            if not look.missing and not again:
                 break
             await self._write(ADD, look.missing)
-            await self._write(REMOVE, array("q", (number for number in look.lingering if number not in self._gone)))
+            await self._write(REMOVE, again)
             await self._bring_back()
             look = await self._look()
         return look
