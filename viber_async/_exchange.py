@@ -30,6 +30,7 @@ from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
 from viber_async._transport import mask_words, tell, translate
+from viber_async._watch import watched
 from viber_async.errors import (
     AuthenticationError,
     Delivery,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.call import Call
     from viber_async._sansio.tokens import Token
     from viber_async._tasks import TaskOwner
+    from viber_async._watch import Watcher
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -157,6 +159,7 @@ class Exchange:
         self._budget = RepeatBudget()
         self.counters = Counters()
         self.closing = False
+        self.watcher: Watcher | None = None
 
     async def run(
         self, call: Call[T], options: Options, bearer: Bearer | None, journey: Journey | None = None
@@ -167,9 +170,7 @@ class Exchange:
         """
         journey = Journey(call, options) if journey is None else journey
         self.counters.calls += 1
-        task = journey.task = self._tasks.start(
-            self.under_deadline(journey, partial(self._whole, call, journey, bearer))
-        )
+        task = self.start(journey, partial(self._whole, call, journey, bearer))
         try:
             return await beside(task)
         except asyncio.CancelledError:
@@ -178,7 +179,17 @@ class Exchange:
         except ViberError as error:
             raise without_frames(error) from error.__cause__
 
-    async def under_deadline(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> R:
+    def start(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> asyncio.Task[R]:
+        """Start *work* under its deadline, in a task of the session's; watched, if anybody watches."""
+        if self.watcher is None:
+            task = self._tasks.start(self._under_deadline(journey, work))
+        else:
+            journey.watch = watch = self.watcher(journey)
+            task = self._tasks.start(watched(watch, partial(self._under_deadline, journey, work)))
+        journey.task = task
+        return task
+
+    async def _under_deadline(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> R:
         """Run *work*; when the deadline or the end of the session stops it, say so."""
         journey.start_clock()
         try:
@@ -270,6 +281,8 @@ class Exchange:
             self.counters.throttled += 1
             seconds = pause if pause is not None else journey.options.retries.longest_pause(error)
             tell(partial(self._limiter.pause, seconds))
+        if journey.watch is not None:
+            journey.watch.failed(error, pause)
         if pause is None:
             raise error
         logger.debug("%s: repeating after %.2f s: %s", journey.what, pause, error)
@@ -306,7 +319,10 @@ class Exchange:
                 raise UsageError(
                     "a middleware called call_next twice; an attempt is sent once", delivery=flight.delivery
                 )
-            return await last(journey, self._origin.request(journey, attempt))
+            request = self._origin.request(journey, attempt)
+            if journey.watch is None:
+                return await last(journey, request)
+            return await journey.watch.attempt(partial(last, journey, request))
 
         handler: CallNext = send
         for middleware in self._middleware:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.call import Call
     from viber_async._sansio.rate import Lane
     from viber_async._sansio.retry import RetryPolicy
+    from viber_async._watch import Watch
 
 GRACE: Final = 1.0
 """Seconds that a request whose caller was cancelled may still take: most answers come, and keep their connection.
@@ -75,6 +76,8 @@ class Journey:
     """The moment of the loop's clock at which its deadline passes."""
     task: asyncio.Task[Any] = field(repr=False, init=False)
     """What runs it."""
+    watch: Watch | None = field(default=None, repr=False, init=False)
+    """Who watches it, if anybody does."""
     _timer: asyncio.TimerHandle | None = field(default=None, repr=False, init=False)
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import os
 import warnings
+import weakref
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve, frozen
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.retry import RetryPolicy
     from viber_async._sansio.tokens import Grant
     from viber_async._token_store import TokenStore
+    from viber_async._watch import Watcher
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -277,6 +279,22 @@ class ViberSession:
         return f"<{type(self).__name__} {self._parts}{' view' if self._is_view else ''}>"
 
 
+class Viewpoint:
+    """Where telemetry sees a session and its views from, without keeping them alive."""
+
+    def __init__(self, session: ViberSession, watcher_of: Callable[[str], Watcher]) -> None:
+        """Have every call from now on watched by what *watcher_of* gives for the base URL."""
+        # telemetry stands outside, and this is its door
+        parts = session._parts  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        self._parts = weakref.ref(parts)
+        parts.watch(watcher_of(parts.settings.base_url))
+
+    def look(self) -> tuple[RateLimiter, SessionStatistics] | None:
+        """Give the session's limiter and its figures, or None once it is closed or gone."""
+        parts = self._parts()
+        return None if parts is None or parts.is_closed else (parts.limiter, parts.statistics())
+
+
 class Caller:
     """Runs calls for the namespaces of one session or view."""
 
@@ -383,6 +401,24 @@ class _Parts:
         self._closing: asyncio.Task[None] | None = None
         self.once = Once()
         self.server_time: ServerTime | None = None
+        self.watcher: Watcher | None = None
+
+    @property
+    def limiter(self) -> RateLimiter:
+        """Give what hands out turns; sessions may share one."""
+        return self._limiter
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have every call from now on watched."""
+        if self.watcher is not None:
+            raise ConfigurationError("this session is instrumented already; once is enough, for its views too")
+        self.watcher = watcher
+        if self._opened is not None:
+            self._opened.exchange.watcher = watcher
 
     def enter(self) -> None:
         """Note the ``async with``, of which there can be one."""
@@ -439,6 +475,7 @@ class _Parts:
             tasks=self.tasks,
             middleware=settings.middleware,
         )
+        exchange.watcher = self.watcher
         return _Open(
             loop=asyncio.get_running_loop(),
             pid=os.getpid(),

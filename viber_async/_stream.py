@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from viber_async._exchange import Exchange
     from viber_async._journey import Options
     from viber_async._sansio.call import Call
-    from viber_async._tasks import TaskOwner
 
 Row = TypeVar("Row")
 
@@ -69,8 +68,6 @@ class Opened(Protocol):
 
 class Source(Protocol):
     """Where a stream finds them, when it is first asked for a row."""
-
-    tasks: TaskOwner
 
     def open(self) -> Opened:
         """Give the open parts of the session."""
@@ -139,7 +136,7 @@ class RowStream(Generic[Row]):
         opened = self._source.open()
         journey = Journey(self._call, self._options, streams=True)
         opened.exchange.counters.calls += 1
-        self._pump = pump = _Pump(opened.exchange, journey, opened.bearer, self._source.tasks)
+        self._pump = pump = _Pump(opened.exchange, journey, opened.bearer)
         dropped = weakref.finalize(self, _drop, asyncio.get_running_loop(), journey)
         dropped.atexit = False
         pump.task.add_done_callback(lambda _: dropped.detach())  # what ended it may hold frames that hold this stream
@@ -175,15 +172,14 @@ class _Pump:
     The deadline counts the time spent waiting for the network; it stands still while the reader is slow.
     """
 
-    def __init__(self, exchange: Exchange, journey: Journey, bearer: Bearer, tasks: TaskOwner) -> None:
+    def __init__(self, exchange: Exchange, journey: Journey, bearer: Bearer) -> None:
         self._exchange = exchange
         self._journey = journey
         self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(PIECES_AHEAD)
         self.answer = Answer(status=0, headers={}, body=b"")
         """The head of the answer and the beginning of its body, as evidence; of what was handed out."""
-        attempts = partial(exchange.until_accepted, journey, bearer, self._attempt)
-        self.task = journey.task = tasks.start(exchange.under_deadline(journey, attempts))
+        self.task = exchange.start(journey, partial(exchange.until_accepted, journey, bearer, self._attempt))
         self.task.add_done_callback(self._ended)
 
     async def next(self) -> bytes | BaseException | None:

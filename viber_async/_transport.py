@@ -86,7 +86,8 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
             raise errors.TransportError(
                 f"the rate limiter failed ({type(error).__name__}), so nothing was sent", delivery=Delivery.NOT_SENT
             ) from error
-        flight.waited = clock() - began
+        finally:  # also for those whom their deadline ends in the queue
+            flight.waited = clock() - began
         return turn
 
     def _tracer(self, flight: Flight, turn: Turn) -> Callable[[str, Events], Any]:
