@@ -158,6 +158,16 @@ def test_importing_the_package_imports_no_extra() -> None:
     assert printed.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["fastapi", "aiohttp", "taskiq"])
+def test_an_integration_imports_no_other_framework(name: str) -> None:
+    """Who installs one extra needs no other."""
+    others = {"fastapi", "aiohttp", "taskiq", "redis", "uvicorn", "typer"} - {name}
+    tree = imports_of(PACKAGE / "integrations" / f"{name}.py") | imports_of(PACKAGE / "integrations" / "_answers.py")
+
+    assert {each.partition(".")[0] for each in tree} & others == set()
+    assert name in {each.partition(".")[0] for each in tree}
+
+
 def test_every_module_can_be_imported_and_opens_with_its_rule() -> None:
     """No circle, and a sentence at the top of each file."""
     names = [m.name for m in pkgutil.walk_packages(viber_async.__path__, "viber_async.")]

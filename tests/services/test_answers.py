@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,16 @@ def test_every_answer_is_fit_for_json_and_kept_by_nobody(cls: type[ViberError]) 
     assert json.loads(json.dumps(dict(given.body)))["delivery"] == error.delivery.value
     assert given.headers["cache-control"] == "no-store"
     assert given.body["title"] == HTTPStatus(given.status).phrase
+
+
+def test_the_docs_have_the_same_table() -> None:
+    """Status and word of each kind of error, as people read it."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "services.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 5]
+    missing = [
+        cls.__name__
+        for cls, kind in KINDS.items()
+        if not any(f"`{cls.__name__}`" in row and str(kind.status) in row and f"`{kind.code}`" in row for row in rows)
+    ]
+
+    assert missing == []
