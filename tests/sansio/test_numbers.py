@@ -172,6 +172,15 @@ def test_many_ids_close_together_are_a_set_too(blocks: list[tuple[int, int, int]
     assert set(IdSet(ids)) == set(ids) == truth
 
 
+@pytest.mark.parametrize(
+    ("number", "there"), [(3, True), (4, False), (500_000, False), (10**6, True), (10**6 - 1, False)]
+)
+def test_between_the_ids_there_may_be_none(number: int, there: bool) -> None:
+    """Neither beside one, nor where there are no neighbours at all."""
+
+    assert (number in IdSet([10**6, 3])) is there
+
+
 @pytest.mark.parametrize(("step", "most"), [(1, 0.2), (10, 2), (100, 2.5), (1000, 6)])
 def test_ids_that_come_in_order_take_hardly_any_memory(step: int, most: float) -> None:
     """A table that many accounts share has gaps: bytes for each of a hundred thousand."""

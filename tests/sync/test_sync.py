@@ -746,6 +746,17 @@ async def test_who_is_wanted_after_all_is_not_removed() -> None:
 
 
 @in_virtual_time
+async def test_a_batch_of_which_nobody_may_go_is_not_sent() -> None:
+    """An empty one might mean all."""
+    session, provider = session_over(provider=BlacklistProvider(phones(*range(50))))
+    async with session:
+        report = await session.blacklist.sync(phones(*range(4, 50)), mode="mirror", still_wanted=list)
+
+    assert provider.writes == []
+    assert (report.converged, report.removed, report.late) == (True, 0, 4)
+
+
+@in_virtual_time
 async def test_who_says_stop_while_being_removed_is_brought_back() -> None:
     """They are asked about once more when all is done."""
     provider = BlacklistProvider(phones(*range(50)))
