@@ -13,11 +13,12 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from attrs import evolve
 
 from tests.shell.clock import in_virtual_time
-from tests.shell.provider import no
+from tests.shell.provider import no, ok
 from tests.shell.sessions import session_over
 from tests.sync.blacklist import BlacklistProvider, once
 from viber_async import (
@@ -108,6 +109,31 @@ async def test_a_run_that_ended_in_its_last_walk_takes_one_more(how, others, wal
     assert provider.walked - before == 2 * walks
     assert (report.added, report.already_there) == (10, 199)
     assert (report.converged, report.removed) == ((False, 0) if 0 in others else (True, 1))
+
+
+@in_virtual_time
+async def test_a_plan_walk_with_doubts_is_no_last_look(tmp_path: Path) -> None:
+    """What was removed may be there, unseen."""
+    provider = BlacklistProvider(phones(*range(200)))
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if len(provider.history) > 0 else None)
+    pages = 0
+
+    def lying(request: httpx.Request, response: httpx.Response) -> httpx.Response | None:
+        nonlocal pages
+        pages += request.method == "GET"
+        return ok({"data": {**json.loads(response.content)["data"], "total": 999}}) if pages == 1 else None
+
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(1, 200)), mode="mirror", journal=tmp_path / "journal")
+        provider.faults.clear()
+        provider.after, before = lying, provider.walked
+        report = await session.blacklist.sync(phones(*range(1, 200)), mode="mirror", journal=tmp_path / "journal")
+
+    assert [method for method, _ in provider.history] == ["DELETE"]
+    assert provider.walked - before > 4
+    assert (report.converged, report.removed, report.already_there) == (True, 1, 199)
 
 
 @in_virtual_time

@@ -322,7 +322,7 @@ class Walk:
         ranks = {key: rank for rank, key in enumerate(self._trail[-ANCHORS:])}
         begin = next((i for i, key in enumerate(keys) if key not in known), len(keys))
         rest = set(keys[begin:])
-        plain = not lead and not self._searching and len(rest) == len(keys) - begin and rest.isdisjoint(known)
+        plain = not self._searching and len(rest) == len(keys) - begin and rest.isdisjoint(known)
         last = -1
         new: list[int] = []
         fresh: set[int] = set()
