@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import sys
+import tracemalloc
 from array import array
 
 import pytest
@@ -120,6 +121,19 @@ def test_the_order_of_an_index_is_that_of_its_numbers(large: int) -> None:
 
     assert one.missing() == other.missing()
     assert len(other) == 1000
+
+
+def test_many_phones_given_at_once_take_no_more_than_many_given_in_pieces() -> None:
+    """A run takes up the whole of a plan in one go."""
+    numbers = array("q", range(10**7, 10**7 + 300_000))
+    index = Index(large=1000)
+    tracemalloc.start()
+    index.add(numbers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(index) == 300_000
+    assert peak < 7_000_000
 
 
 def test_buckets_are_filled_evenly_by_phones_of_one_operator() -> None:
