@@ -168,7 +168,7 @@ def test_two_sets_of_ids_make_one(first: set[int], second: set[int]) -> None:
     assert len(ids) == len(first | second)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20, deadline=None)
 @given(
     blocks=st.lists(st.tuples(st.integers(-70_000, 70_000), st.integers(0, 9000), st.integers(1, 3)), max_size=5),
     asked=st.lists(st.integers(-80_000, 100_000)),
