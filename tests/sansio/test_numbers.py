@@ -16,6 +16,7 @@ from viber_async._sansio.numbers import (
     BUCKETS,
     NO_PHONES,
     PRIME,
+    Endings,
     IdSet,
     Index,
     Phones,
@@ -205,6 +206,39 @@ def test_ids_that_come_in_order_take_hardly_any_memory(step: int, most: float) -
 
     assert len(ids) == 100_000
     assert held / 100_000 < most
+
+
+# Endings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0931234567",
+        "(093) 123-45-67",
+        "+38 (0)93 123 45 67",
+        "380931234567.0",
+        "call 093 123 45 67 2024-01-02",
+        "380931234567,Olena",
+        "380939999999,380931234567",
+        "1234567",
+    ],
+)
+def test_a_phone_is_known_by_its_ending_however_it_is_written(text: str) -> None:
+    """Nothing else is, but by chance."""
+    endings = Endings()
+    endings.add(text)
+
+    assert endings.among([380931234567, 380931234568, 380937654321, 4420]) == {380931234567}
+
+
+@pytest.mark.parametrize("text", ["", "n/a", "123 456", "12,34,56,71,23,45,67"])
+def test_a_text_without_seven_digits_together_means_nobody(text: str) -> None:
+    """And costs no memory."""
+    endings = Endings()
+    endings.add(text)
+
+    assert endings.among(range(10**7)) == set()
 
 
 # Fingerprints

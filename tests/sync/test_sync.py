@@ -213,6 +213,44 @@ async def test_a_guard_refuses_and_nothing_is_written(there, wanted, how, reason
 
 
 @pytest.mark.parametrize(
+    ("entry", "stays"),
+    [
+        ("0500000007", True),
+        ("(050) 000-00-07", True),
+        ("380500000007.0", True),
+        (380500000007.0, True),
+        ("0500000008", False),
+        ("n/a", False),
+        pytest.param(10**5000, False, id="huge"),
+        (b"380500000007", False),
+    ],
+)
+@in_virtual_time
+async def test_who_may_be_meant_by_a_rejected_entry_is_not_removed(entry, stays) -> None:
+    """A mirror that tolerates such entries must not message the one whom it could not read."""
+    session, provider = session_over(provider=BlacklistProvider(phones(1, 2, 7)))
+    async with session:
+        plan = await session.blacklist.plan([*phones(1), entry], mode="mirror", max_reject=0.5)
+        report = await session.blacklist.apply(plan)
+
+    assert provider.phones == set(phones(1, 7) if stays else phones(1))
+    assert (report.converged, report.removed, report.kept.unclear) == (True, 2 - stays, int(stays))
+    assert f"{int(stays)} like an entry that could not be read" in str(plan)
+
+
+@in_virtual_time
+async def test_who_may_be_meant_by_a_line_that_is_no_row_is_not_removed(tmp_path: Path) -> None:
+    """A line with too few columns holds a phone all the same."""
+    listed = tmp_path / "stop.csv"
+    listed.write_text("phone,name,since\n" + "".join(f"{B + n},x,y\n" for n in range(9)) + f"{B + 10},x\n")
+    session, provider = session_over(provider=BlacklistProvider(phones(1, 10, 11)))
+    async with session:
+        await session.blacklist.sync(listed, mode="mirror", max_reject=0.5)
+
+    assert provider.phones == set(phones(*range(9), 10))
+
+
+@pytest.mark.parametrize(
     ("how", "field"),
     [
         ({"mode": "Mirror"}, "mode"),

@@ -3,7 +3,8 @@
 One side is indexed, the other streams past it page by page. The law:
 
     A phone is removed only where its row was read, is not wanted, carries the owner's tag (if there is one), and is
-    old enough (if that is asked for); and where any row of the same phone says otherwise, it stays.
+    old enough (if that is asked for); and where any row of the same phone says otherwise, it stays. So does a phone
+    that ends like an entry of the wanted side that could not be read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from viber_async._sansio.number_page import NumberPage
-    from viber_async._sansio.numbers import Index
+    from viber_async._sansio.numbers import Endings, Index
     from viber_async._sansio.terms import Terms
 
 IsYoung = Callable[[object], bool]
@@ -46,6 +47,8 @@ class Kept:
     """They do not carry the owner's tag."""
     young: int = 0
     """They are younger than the minimum, or may be."""
+    unclear: int = 0
+    """They end like an entry of the source that holds no phone as it is written: it may mean them."""
 
 
 NOTHING_KEPT: Final = Kept()
@@ -141,13 +144,18 @@ class Difference:
             else:
                 self._candidates.append(phone)
 
-    def finish(self, *, only: Iterable[int] | None = None, removed: Iterable[int] = ()) -> Changes:
+    def finish(
+        self, *, only: Iterable[int] | None = None, removed: Iterable[int] = (), unclear: Endings | None = None
+    ) -> Changes:
         """Give what came out when the walk is over; with *only*, nothing else is removed.
 
-        *removed* are phones that an interrupted run has tried to remove.
+        *removed* are phones that an interrupted run has tried to remove, *unclear* how the entries end that could not
+        be read.
         """
         removes = set(self._candidates)
         removes.difference_update(self._protected)
+        meant = set[int]() if unclear is None else unclear.among(removes)
+        removes -= meant
         could = len(removes)
         if only is not None:
             removes.intersection_update(only)
@@ -158,7 +166,7 @@ class Difference:
             adds=adds,
             removes=array("q", sorted(removes)),
             there=there,
-            kept=Kept(unreadable=self._unreadable, foreign=self._foreign, young=self._young),
+            kept=Kept(unreadable=self._unreadable, foreign=self._foreign, young=self._young, unclear=len(meant)),
             unread=tuple(self._unread),
             removable=self._owned,
             wanted_print=together(there_print, fingerprint(adds, self._salt)),

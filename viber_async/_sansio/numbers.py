@@ -5,6 +5,7 @@ A phone is an int below 10^15 here (the door sees to it), which is its digits an
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,12 @@ BUCKETS: Final = 1009
 LOW: Final = 2**16 - 1
 CROWD: Final = 4096
 """Ids in one container beyond which its bits take less than two bytes each."""
+
+ENDING: Final = 7
+"""Digits by which a phone is known again however its country and its network are written: few who are not meant share
+them (of ten million, one)."""
+_RUN: Final = re.compile(rf"[0-9](?:[^0-9,;|\t\n\r]{{0,4}}[0-9]){{{ENDING - 1},}}")
+_NO_DIGIT: Final = re.compile(r"[^0-9]")
 
 PRIME: Final = 2**89 - 1
 """The field of the fingerprints. Two different lists of 10 million have the same one with a chance of 10^7 in 2^89."""
@@ -280,6 +287,29 @@ def _marked(bits: bytearray, lows: array[int]) -> int:
         new += not byte & bit
         bits[low >> 3] = byte | bit
     return new
+
+
+class Endings:
+    """How phones may end that are meant by texts that are none: a bit for each seven digits that there can be."""
+
+    __slots__ = ("_bits",)
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, text: str) -> None:
+        """Take every seven digits of *text* in a row, whatever stands in front, between and behind them."""
+        for run in _RUN.findall(text):
+            self._bits = self._bits or bytearray(10**ENDING // 8)
+            digits = _NO_DIGIT.sub("", run)
+            for start in range(len(digits) - ENDING + 1):
+                ending = int(digits[start : start + ENDING])
+                self._bits[ending >> 3] |= 1 << (ending & 7)
+
+    def among(self, numbers: Iterable[int]) -> set[int]:
+        """Give those of *numbers* that end like one of them."""
+        bits = self._bits
+        return {number for number in numbers if bits and bits[(ending := number % 10**ENDING) >> 3] >> (ending & 7) & 1}
 
 
 def fingerprint(numbers: Iterable[int], salt: int) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from attrs import field, frozen
 
 from viber_async._sansio.lines import MAX_LINE, Block, blocks_of, decoded
+from viber_async._sansio.numbers import Endings
 from viber_async._sansio.phones import LEADING_ZERO, MAX_DIGITS, MIN_DIGITS, phone
 from viber_async._sansio.privacy import safe_text
 from viber_async._sansio.table import HEAD, Layout, layout_of, record_at
@@ -34,6 +35,8 @@ MAX_REJECTS: Final = 1_000
 _SMALLEST: Final[int] = 10 ** (MIN_DIGITS - 1)
 _LARGEST: Final[int] = 10**MAX_DIGITS - 1
 _SHOWN: Final = 60
+BEYOND_ALL: Final = 10**30
+"""No number from here on can mean a phone."""
 _ASCII_DIGITS: Final = b"0123456789\n"
 
 NO_REGION: Final = f'{LEADING_ZERO}; or say whose national spelling it is with the option region, as in region="UA"'
@@ -60,6 +63,8 @@ class Tally:
         self.read = 0
         self.rejected = 0
         self.rejects: list[Rejected] = []
+        self.endings: Final = Endings()
+        """Of all rejects: whoever wrote them may have meant somebody."""
         self.is_plain = read_phone is phone
         """Whether plain digits are what they seem: there is no region in which they could be another phone."""
         self._read_phone = read_phone
@@ -75,12 +80,14 @@ class Tally:
         try:
             return int(self._read_phone(value, "wanted"))
         except ValidationError as error:
+            self.endings.add(_written(value))
             self._note(line, NO_REGION if error.rule == LEADING_ZERO else error.rule, error.shown)
         return None
 
     def reject(self, line: int, reason: str, text: str) -> None:
         """Note that a line with this *text* holds no entry that could be judged."""
         self.read += 1
+        self.endings.add(text[:MAX_LINE])
         if len(text) > MAX_LINE:
             self._note(line, TOO_LONG, "")
         else:
@@ -137,6 +144,17 @@ def from_values(values: Sequence[object], tally: Tally, *, first: int) -> list[i
             found.append(judged)
     tally.read += fast
     return found
+
+
+def _written(value: object) -> str:
+    """Give what a refused *value* looks like, if that can tell whom it means."""
+    match value:
+        case str():
+            return value
+        case int() | float() if abs(value) < BEYOND_ALL:
+            return str(value)
+        case _:
+            return ""
 
 
 def _is_plain_value(value: object) -> bool:

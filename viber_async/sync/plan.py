@@ -134,6 +134,7 @@ class SyncPlan:
             f"  unchanged    {self.unchanged}",
             f"  rejected     {self.rejected} of {self.read} entries; {self.duplicates} repetitions",
             f"  kept         {kept.foreign} of others, {kept.young} young, {kept.unreadable} unreadable",
+            f"               {kept.unclear} like an entry that could not be read",
             f"  blacklist    {self.walk.distinct} rows, {'' if self.walk.complete else 'perhaps not '}seen whole",
         ]
         return "\n".join(said)

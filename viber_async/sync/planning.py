@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from viber_async._sansio.difference import Difference, age_rule
@@ -56,9 +57,8 @@ class Planner:
         check_source(self._terms, read=source.read, rejected=source.rejected, wanted=len(index))
         difference = Difference(index, terms=self._terms, salt=self._salt, is_young=self._age_rule())
         walk = await self._bulk.walk(difference.take, phase="walk", detailed=self._terms.detailed)
-        return await self._thread.run(
-            lambda: self._made(source, index, difference.finish(only=only, removed=removed), walk, began)
-        )
+        finish = partial(difference.finish, only=only, removed=removed, unclear=source.unclear)
+        return await self._thread.run(lambda: self._made(source, index, finish(), walk, began))
 
     async def _read(self, source: Source) -> Index:
         index = Index()

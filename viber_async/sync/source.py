@@ -30,6 +30,8 @@ from viber_async.sync.regions import reader_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from viber_async._sansio.numbers import Endings
+
     Wanted = Iterable[str | int] | AsyncIterable[str | int] | str | os.PathLike[str]
 
 logger: Final = logging.getLogger("viber_async")
@@ -83,6 +85,11 @@ class Source:
     def rejects(self) -> Sequence[Rejected]:
         """The first thousand of those."""
         return tuple(self._tally.rejects)
+
+    @property
+    def unclear(self) -> Endings:
+        """How all of those end that could be phones."""
+        return self._tally.endings
 
     def chunks(self) -> AsyncGenerator[Sequence[int], None]:
         """Give the phones as ints in the source's order, repetitions included, at most ten thousand at a time.
