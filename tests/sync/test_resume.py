@@ -444,6 +444,36 @@ def test_the_lock_of_a_dead_process_is_free() -> None:
     assert (child.stdout, child.returncode) == ("taken\n", -9)
 
 
+def test_a_lock_that_was_let_go_is_free_for_others_though_a_child_was_forked() -> None:
+    """A child has the same open file for as long as it lives."""
+    first, second = AccountLock("forked"), AccountLock("forked")
+    first.take()
+    assert first._handle is not None
+    childs = os.dup(first._handle)
+    first.release()
+    try:
+        second.take()
+        with pytest.raises(SyncRefusedError, match="another run"):
+            first.take()
+    finally:
+        second.release()
+        os.close(childs)
+
+
+def test_a_user_without_a_home_has_to_say_where_locks_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, whose users are numbers without names."""
+
+    def homeless(_kind: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", classmethod(homeless))
+    with pytest.raises(SyncRefusedError, match="set XDG_STATE_HOME") as caught:
+        AccountLock("any").take()
+
+    assert caught.value.reason == "lock"
+
+
 @pytest.mark.parametrize("said", ["", "{", "[]", '{"pid": "x"}'])
 def test_a_lock_that_says_nothing_of_its_holder_holds_all_the_same(said: str) -> None:
     """What stands in the file is for people."""

@@ -31,7 +31,10 @@ class AccountLock:
 
     def take(self) -> None:
         """Take it, or raise `SyncRefusedError` at once if another run has it, or if it cannot be had at all."""
-        directory = state_directory()
+        try:
+            directory = state_directory()
+        except RuntimeError as error:  # a user without a home, as in many a container
+            raise _unusable("~", error) from error
         path = str(directory / f"blacklist-{self._account[:_SHORT]}.lock")
         try:
             directory.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +55,9 @@ class AccountLock:
     def release(self) -> None:
         """Let others have it."""
         if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+            handle, self._handle = self._handle, None
+            fcntl.flock(handle, fcntl.LOCK_UN)  # said aloud: a child that was forked meanwhile has the same file open
+            os.close(handle)
 
 
 def state_directory() -> Path:
@@ -89,7 +93,7 @@ def _taken(who: str) -> SyncRefusedError:
     )
 
 
-def _unusable(directory: Path, error: Exception) -> SyncRefusedError:
+def _unusable(directory: Path | str, error: Exception) -> SyncRefusedError:
     return SyncRefusedError(
         f"the lock that keeps two runs apart cannot be taken in {directory} ({error}): set XDG_STATE_HOME to a "
         "directory of this user's own. Nothing was written",
