@@ -812,6 +812,38 @@ async def test_who_says_stop_while_being_removed_is_brought_back() -> None:
     assert (report.converged, report.removed, report.late) == (True, 3, 1)
 
 
+@pytest.mark.parametrize("lost", [0, 1, 9])
+@in_virtual_time
+async def test_who_was_removed_without_an_answer_and_refused_afterwards_is_asked_about(lost) -> None:
+    """A provider that refuses to remove whom it has removed already; and the first *lost* adds come to nothing."""
+    provider = BlacklistProvider(phones(*range(50)))
+    stop = set[int]()
+
+    def refuses(request: httpx.Request):
+        if request.method == "DELETE" and not set(map(int, json.loads(request.content)["phones"])) & provider.phones:
+            if provider.writes[-1][1] == [str(B + 3)]:
+                stop.add(B + 1)
+            return no(400, {"message": "not in the list"})
+        return None
+
+    def pretends(request: httpx.Request):
+        adds = [sent for method, sent in provider.writes if method == "POST"]
+        counters = {"added": 1, "exists": 0}
+        return ok({"result": True, "counters": counters}) if request.method == "POST" and len(adds) <= lost else None
+
+    provider.faults += [refuses, pretends]
+    provider.after = lambda request, _: no(502) if request.method == "DELETE" else None
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(
+            phones(*range(4, 50)), mode="mirror", still_wanted=lambda batch: stop & set(map(int, batch))
+        )
+
+    assert (B + 1 in provider.phones) is (lost < 9)
+    assert (report.converged, report.late, report.removed) == (lost < 9, 1, 3)
+    assert any("still_wanted" in note for note in report.notes) is (lost == 9)
+
+
 @pytest.mark.fault("C14")
 @pytest.mark.parametrize("answer", [None, True, "380500000001", [True], {"380500000001": 1}])
 @in_virtual_time
@@ -838,6 +870,15 @@ def fails_at_once(_batch):
     raise RuntimeError("away")
 
 
+def fails_when_it_is_read(_batch):
+    yield str(B)
+    raise RuntimeError("away")
+
+
+async def fails_when_its_answer_is_read(batch):
+    return fails_when_it_is_read(batch)
+
+
 async def times_out(_batch):
     raise TimeoutError
 
@@ -850,7 +891,11 @@ class Late:
 
 
 @pytest.mark.fault("C14")
-@pytest.mark.parametrize("callback", [hangs, fails, fails_at_once, times_out, Late()])
+@pytest.mark.parametrize(
+    "callback",
+    [hangs, fails, fails_at_once, fails_when_it_is_read, fails_when_its_answer_is_read, times_out, Late()],
+    ids=["hangs", "fails", "at once", "when read", "answer read", "times out", "late"],
+)
 @in_virtual_time
 async def test_a_callback_that_fails_stops_the_sync_safely(callback, caplog: pytest.LogCaptureFixture) -> None:
     """Under our name, with its own error as the cause, and nothing was removed."""

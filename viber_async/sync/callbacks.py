@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Final, cast
 
 from attrs import frozen
 
@@ -52,6 +54,9 @@ class SyncProgress:
         return self.requests / self.seconds if self.seconds else 0.0
 
 
+_MADE: Final = (str, bytes, bytearray, memoryview, Mapping, Sequence, AbstractSet, Awaitable)
+
+
 class Asked:
     """Asks ``still_wanted``."""
 
@@ -86,13 +91,19 @@ class Asked:
 
     async def _call(self, callback: StillWanted, phones: tuple[str, ...]) -> object:
         if inspect.iscoroutinefunction(callback):
-            return await callback(phones)
-        said = await self._thread.run(lambda: callback(phones))
-        return await said if inspect.isawaitable(said) else said
+            return _read(await callback(phones))
+        said = await self._thread.run(lambda: _read(callback(phones)))
+        return _read(await said) if inspect.isawaitable(said) else said
 
     def leave(self) -> None:
         """Let go of the thread."""
         self._thread.leave()
+
+
+def _read(said: object) -> object:
+    """Give *said* read to its end, if it is made while it is read: by a generator, or a query of a database."""
+    is_made = isinstance(said, _MADE) or not isinstance(said, Iterable)
+    return said if is_made else list(cast("Iterable[object]", said))
 
 
 def _stopped(what: str) -> SyncInterruptedError:

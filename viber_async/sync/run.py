@@ -28,7 +28,7 @@ from viber_async.sync.bulk import pause
 from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 
     from viber_async._exchange import Reply
     from viber_async._sansio.blacklist import BlacklistAdded
@@ -202,9 +202,15 @@ class Run:
         back = array("q")
         for part in parts(array("q", sorted(self._removed)), BATCH):
             back.extend(sorted(await self._asked.which(part)))
-        self._late.update(back)
-        self._removed.difference_update(back)
+        self._keep(back)
         await self._write(ADD, back)
+
+    def _keep(self, wanted: Collection[int]) -> None:
+        """Note phones that are wanted after all; what was refused was to remove them."""
+        self._late.update(wanted)
+        self._removed.difference_update(wanted)
+        for number in wanted:
+            self._refused.pop(number, None)
 
     async def _write(self, kind: str, numbers: array[int]) -> None:
         """Add or remove *numbers* in batches."""
@@ -239,20 +245,19 @@ class Run:
 
     async def _unobjected(self, numbers: array[int]) -> array[int]:
         stay = await self._asked.which(numbers)
-        self._late.update(stay)
-        self._removed.difference_update(stay)
+        self._keep(stay)
         return array("q", (number for number in numbers if number not in stay)) if stay else numbers
 
     async def _step(self, kind: str, numbers: array[int], *, again: bool) -> None:
         """Write down what is meant, send it, write down what came of it."""
         step = await self._thread.run(lambda: self._journal.intend(kind, numbers))
-        if kind == REMOVE:
-            self._removed.update(numbers)
+        new = set(numbers) - self._removed if kind == REMOVE else set[int]()
+        self._removed |= new
         try:
             state = await self._sent(kind, numbers, again=again)
         except ViberError as error:
             if is_about_the_batch(error):
-                self._removed.difference_update(numbers)
+                self._removed -= new  # an earlier try that was not answered may have removed the others
                 await self._thread.run(lambda: self._journal.settle(step, REFUSED))
             raise
         await self._thread.run(lambda: self._journal.settle(step, state))
@@ -343,6 +348,8 @@ class Run:
             yield f"{self._doubtful} batches were answered with counters that do not add up or cannot be read"
         if unverified:
             yield f"{unverified} wanted phones were not seen afterwards, whatever the writes were answered"
+        if astray := sum(number in self._late for number in look.missing):
+            yield f"{astray} phones that still_wanted asked to bring back were not seen afterwards"
         if look.lingering:
             yield f"{len(look.lingering)} phones were removed and are still there, or there again"
         if self._refused:
