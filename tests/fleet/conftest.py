@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import redis
 from redis.asyncio import Redis
 
 REQUIRED = "VIBER_TEST_REQUIRE_REDIS"
@@ -29,19 +28,20 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start it, and return when it says that it is ready."""
         where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [self._program, *where, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL
+            [self._program, *where, "--save", "", "--appendonly", "no"], stdout=subprocess.PIPE
         )
-        with redis.Redis(port=self.port, retry=_PATIENT) as client:
-            client.ping()
+        said = self._process.stdout
+        assert said is not None
+        assert any(b"Ready to accept connections" in line for line in said)
 
     def stop(self) -> None:
         """Kill it: what it held is gone."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with self._process:
+                self._process.kill()
             self._process = None
 
     def suspend(self) -> None:
@@ -55,9 +55,6 @@ class RedisServer:
     def _signal(self, what: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(what)
-
-
-_PATIENT = redis.retry.Retry(redis.backoff.ConstantBackoff(0.02), 500, supported_errors=(redis.ConnectionError,))
 
 
 def _free_port() -> int:
