@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from attrs import frozen
 
@@ -102,8 +102,11 @@ class Asked:
 
 def _read(said: object) -> object:
     """Give *said* read to its end, if it is made while it is read: by a generator, or a query of a database."""
-    is_made = isinstance(said, _MADE) or not isinstance(said, Iterable)
-    return said if is_made else list(cast("Iterable[object]", said))
+    return list(said) if _is_made_late(said) else said
+
+
+def _is_made_late(said: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(said, Iterable) and not isinstance(said, _MADE)
 
 
 def _stopped(what: str) -> SyncInterruptedError:
