@@ -137,6 +137,16 @@ def test_many_phones_given_at_once_take_no_more_than_many_given_in_pieces() -> N
     assert peak < 7_000_000
 
 
+@pytest.mark.parametrize(("expected", "arrays"), [(0, False), (1000, False), (1001, True)])
+def test_where_many_are_expected_there_is_no_dict_first(expected: int, arrays: bool) -> None:
+    """Its memory would be needed for a moment, beside what is there already."""
+    index = Index(expected=expected, large=1000)
+    index.add(range(10**7, 10**7 + 1000))
+
+    assert (index._many is not None) is arrays
+    assert len(index) == 1000
+
+
 def test_buckets_are_filled_evenly_by_phones_of_one_operator() -> None:
     """A power of two would not do that for numbers that end alike."""
     places = [number % BUCKETS for number in range(380_500_000_000, 380_600_000_000, 10_000)]

@@ -89,10 +89,10 @@ NO_PHONES: Final = Phones()
 
 
 class Index:
-    """Phones to look up, each with a mark that says whether it was met."""
+    """Phones to look up, each with a mark that says whether it was met; about so many are *expected*."""
 
-    def __init__(self, *, large: int = LARGE) -> None:
-        self._large = large
+    def __init__(self, *, expected: int = 0, large: int = LARGE) -> None:
+        self._large = 0 if expected > large else large
         self._few: dict[int, bool] = {}
         self._many: _Buckets | None = None
 

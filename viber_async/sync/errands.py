@@ -177,7 +177,7 @@ class Hall:
 
     async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int]]:
         """Give what is missing and what is still to be removed, if that is what the plan says."""
-        index, adds, removes = Index(), Index(), set(made.removes.numbers)
+        index, adds, removes = Index(expected=len(made.there)), Index(), set(made.removes.numbers)
         adds.add(made.adds.numbers)
         index.add(made.adds.numbers)
         index.add(made.there.numbers)

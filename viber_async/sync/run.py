@@ -105,7 +105,7 @@ class Run:
         self._thread = thread
         self._journal = journal
         self._asked = asked
-        self._index = Index()
+        self._index = Index(expected=len(plan.there))
         """All that is wanted; marked is what the latest walk saw of it."""
         self._before = set(begun.planned) if begun else set[int]()
         """To be removed by the run that is gone on with: there before it began, whatever became of them since."""
