@@ -479,7 +479,7 @@ async def test_gauges_tell_of_the_queue_and_of_the_rate(told: Telemetry) -> None
     await asyncio.gather(*tasks)
 
     assert now["viber.client.requests.in_flight"] == [(MINE, 3)]
-    assert sorted(now["viber.client.queue.waiting"], key=str) == [
+    assert sorted(now["viber.client.queue.waiting"], key=lambda point: point[0]["viber.lane"]) == [
         ({**MINE, "viber.lane": "bulk"}, 3),
         ({**MINE, "viber.lane": "interactive"}, 0),
     ]
