@@ -351,6 +351,21 @@ async def test_when_nobody_waits_any_more_nothing_is_left_behind(client: Redis) 
     assert sum(limiter.statistics().waiting.values()) == 0
 
 
+async def test_who_comes_as_the_last_one_gives_up_is_served(client: Redis) -> None:
+    """Nobody hands out turns any more in that instant, and somebody begins to again."""
+    limiter = a_limiter(client)
+    limiter.pause(0.5)
+    first = asyncio.create_task(turn_of(limiter))
+    await until(lambda: limiter._idle)
+
+    first.cancel()
+    second = asyncio.create_task(turn_of(limiter))  # steps in right behind it
+    await asyncio.wait([first])
+
+    await asyncio.wait_for(second, 60)
+    assert limiter.statistics().granted == 1
+
+
 async def test_a_turn_that_comes_with_the_cancellation_is_not_counted(client: Redis) -> None:
     """It is nobody's."""
     limiter = a_limiter(client)

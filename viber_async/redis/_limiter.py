@@ -142,7 +142,8 @@ class RedisRateLimiter:
         except Exception as error:  # noqa: BLE001 - those who wait are told, whatever it is
             self._fail_all(error)
         finally:
-            self._serving = None
+            if self._serving is asyncio.current_task():
+                self._serving = None
 
     async def _next_turn(self) -> Callable[[str], Turn]:
         """Wait until a request may leave; give what takes that turn."""
@@ -272,6 +273,7 @@ class RedisRateLimiter:
     def _left(self) -> None:
         if not len(self._queue) and self._idle and self._serving is not None:
             self._serving.cancel()
+            self._serving = None  # not when it has ended: whoever comes until then would wait for nobody
 
     def _fail_all(self, error: Exception) -> None:
         named = error if isinstance(error, ViberError) else _unforeseen(error)
