@@ -173,7 +173,8 @@ class Blacklist:
 
         With a *journal* (the path of a file, made if missing), a run that was killed or interrupted is gone on with by
         the same call: what is missing is added, and a removal is repeated only if it was planned, is still there and
-        *still_wanted* does not object. *still_wanted* is the plan's own unless given here.
+        *still_wanted* does not object. A plan that was carried out with it already removes nothing any more: whoever is
+        back has said stop since. *still_wanted* is the plan's own unless given here.
 
         Cancelled, it finishes the batch under way, for at most eight seconds.
 

@@ -196,6 +196,30 @@ async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
     assert (report.converged, report.added, report.already_there, report.removed) == (True, 200, 800, 700)
 
 
+@pytest.mark.parametrize("killed", [False, True])
+@in_virtual_time
+async def test_a_plan_that_was_carried_out_removes_nobody_again(killed, tmp_path: Path) -> None:
+    """Whoever starts it twice adds what has gone, and leaves alone who has said stop since; also if killed meanwhile."""
+    provider = BlacklistProvider(phones(*range(50)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(4, 51)), mode="mirror")
+        first = await session.blacklist.apply(plan, journal=path)
+        provider.put(B + 1)
+        if killed:
+            provider.rows = {number: row for number, row in provider.rows.items() if row["phone"] != B + 5}
+            provider.faults.append(lambda request: no(503) if request.method == "POST" else None)
+            with pytest.raises(SyncInterruptedError):
+                await session.blacklist.apply(plan, journal=path)
+            provider.faults.clear()
+        second = await session.blacklist.apply(plan, journal=path)
+
+    assert (first.converged, first.removed) == (True, 4)
+    assert (second.converged, second.removed, second.lingering) == (True, 0, 0)
+    assert provider.phones == set(phones(1, *range(4, 51)))
+
+
 @in_virtual_time
 async def test_an_old_plan_goes_on_only_where_nothing_is_to_be_removed(tmp_path: Path) -> None:
     """Adds can do no harm; a removal of yesterday can."""
@@ -768,7 +792,7 @@ def test_no_journal_is_a_journal_that_remembers_nothing() -> None:
     journal.finish()
     journal.close()
 
-    assert (journal.path, journal.open("account")) == (None, None)
+    assert (journal.path, journal.open("account"), journal.done) == (None, None, "")
 
 
 # A plan's file

@@ -19,7 +19,7 @@ from viber_async._sansio.privacy import refused
 from viber_async.errors import SyncInterruptedError, SyncRefusedError
 from viber_async.sync.bulk import Bulk
 from viber_async.sync.callbacks import Asked, Told
-from viber_async.sync.journal import JournalFile, NoJournal
+from viber_async.sync.journal import Begun, JournalFile, NoJournal
 from viber_async.sync.lock import AccountLock
 from viber_async.sync.planning import Planner, source_of
 from viber_async.sync.run import Run, Todo
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.terms import Terms
     from viber_async._session import Caller
     from viber_async.sync.callbacks import SyncProgress
-    from viber_async.sync.journal import Begun, Journal
+    from viber_async.sync.journal import Journal
     from viber_async.sync.plan import StillWanted, SyncPlan
     from viber_async.sync.source import Source
 
@@ -71,7 +71,7 @@ async def apply(
             reason="still_wanted",
         )
     async with Hall.opened(caller, journal, asks, progress) as hall:
-        begun = await hall.begun(f"plan {made.id}")
+        begun = await hall.begun(f"plan {made.id}") or hall.done(made)
         if begun is None or made.removes:
             check_age(made.created_at, now=datetime.now(UTC))
         todo = await hall.todo(made, begun)
@@ -155,6 +155,13 @@ class Hall:
                 reason="journal",
             )
         return begun
+
+    def done(self, made: SyncPlan) -> Begun | None:
+        """Give what is left of a run over *made* that came to its end: nothing to remove. Who is back has come back."""
+        errand, none = f"plan {made.id}", array("q")
+        if self._journal.done != errand:
+            return None
+        return Begun(errand, planned=none, added=none, removed=none, gone=made.removes.numbers)
 
     async def todo(self, made: SyncPlan, begun: Begun | None) -> Todo:
         """Give what is to be done of *made* after a look at the other side, which must not have moved.

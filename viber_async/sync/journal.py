@@ -86,6 +86,11 @@ class Journal(Protocol):
         """Where it is kept, if anywhere."""
         ...
 
+    @property
+    def done(self) -> str:
+        """The errand of the run that came to its end last, if it is known."""
+        ...
+
     def open(self, account: str, /) -> Begun | None:
         """Give the run that was not finished, if there is one."""
         ...
@@ -118,6 +123,11 @@ class NoJournal:
     def path(self) -> None:
         """None."""
 
+    @property
+    def done(self) -> str:
+        """Nothing is known of it."""
+        return ""
+
     def open(self, _account: str, /) -> Begun | None:
         """Give nothing."""
         return None
@@ -147,11 +157,18 @@ class JournalFile:
         self._connection: sqlite3.Connection | None = None
         self._secret = b""
         self._identity: tuple[int, int] | None = None
+        self._errand = ""
+        self._done = ""
 
     @property
     def path(self) -> str:
         """Where it is."""
         return self._path
+
+    @property
+    def done(self) -> str:
+        """The errand of the run that came to its end last, if no other was begun since."""
+        return self._done
 
     def open(self, account: str) -> Begun | None:
         """Open the file, made if it is not there, and give the run in it that was not finished.
@@ -184,6 +201,7 @@ class JournalFile:
             for start in range(0, len(planned), PIECE):
                 self._insert(connection, PLANNED, PLANNED, planned[start : start + PIECE])
             self._note_run(connection, errand, over=False)
+        self._errand, self._done = errand, ""
 
     def intend(self, kind: str, phones: array[int]) -> int:
         """Note what is about to be sent."""
@@ -204,7 +222,8 @@ class JournalFile:
         with self._or_interrupt() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM steps")
-            self._note_run(connection, "", over=True)
+            self._note_run(connection, self._errand, over=True)
+        self._done = self._errand
 
     def close(self) -> None:
         """Let go of the file."""
@@ -230,7 +249,11 @@ class JournalFile:
         if not hmac.compare_digest(known["run seal"], self._seal("run", run)):
             raise Distrusted(f"the journal {self._path} is damaged: it is not as it was written")
         said = json.loads(run)
-        return None if said["over"] else self._begun(connection, said["errand"], said["steps"])
+        self._errand = said["errand"]
+        if said["over"]:
+            self._done = self._errand
+            return None
+        return self._begun(connection, self._errand, said["steps"])
 
     def _begun(self, connection: sqlite3.Connection, errand: str, planned: int) -> Begun:
         found = {kind: array("q") for kind in (PLANNED, ADD, REMOVE)}
