@@ -199,7 +199,7 @@ async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("killed", [False, True])
 @in_virtual_time
 async def test_a_plan_that_was_carried_out_removes_nobody_again(killed, tmp_path: Path) -> None:
-    """Whoever starts it twice adds what has gone, and leaves alone who has said stop since; also if killed meanwhile."""
+    """Whoever starts it twice adds what has gone, and leaves alone who has said stop since; killed or not."""
     provider = BlacklistProvider(phones(*range(50)))
     path = tmp_path / "journal"
     session, _ = session_over(provider=provider)
