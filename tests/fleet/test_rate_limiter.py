@@ -541,6 +541,27 @@ async def test_without_redis_a_share_goes_on(
     assert limiter.statistics().kept_by == "redis"
 
 
+async def test_after_a_rest_redis_is_looked_for_before_the_share_is_used(
+    own_server: RedisServer, own_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others may have found it long ago, and use the whole allowance; this one's share would be too much."""
+    monkeypatch.setattr(module, "QUIET", 0.1)
+    own_server.stop()
+    limiter = a_limiter(own_client, RateLimit(100, per=0.1), fail="share", share=RateLimit(2, per=0.1))
+    await turn_of(limiter)
+    limiter._own_at = limiter._look_at = -float("inf")
+    await turn_of(limiter)
+    meanwhile = limiter.statistics().kept_by
+    own_server.start()
+    limiter._own_at = limiter._look_at = -float("inf")
+
+    await turn_of(limiter)
+
+    assert meanwhile == "share"
+    assert limiter.statistics().kept_by == "redis"
+    assert limiter.statistics().granted == 3
+
+
 class Expected(asyncio.Event):
     """Tells when somebody waits for it."""
 

@@ -90,6 +90,7 @@ class RedisRateLimiter:
         self._looking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._own: Pacer | None = None
+        self._own_at = -math.inf  # when its latest turn was, or its first could be
         self.news = asyncio.Event()
         self._look_at = -math.inf
         self._kept_by: KeptBy = "redis"
@@ -166,6 +167,10 @@ class RedisRateLimiter:
                 )
             elif (ready_at := self._own.ready_at(spaced=True)) <= self.now():
                 self._look()
+                if self._looking is not None and self.now() - self._own_at >= LOOK_AGAIN:
+                    await asyncio.wait([self._looking])  # others may have found it while we had nothing to send
+                    continue
+                self._own_at = self.now()
                 return partial(self._own_turn, self._own)
             elif ready_at < math.inf:
                 await self._wait_until(ready_at)
@@ -227,7 +232,8 @@ class RedisRateLimiter:
             return
         self._kept_by = "share"
         self._own = Pacer(self._share)
-        self._own.pause(self.now() + 2 * self._limit.per)  # what Redis has handed out already has to be over
+        self._own_at = self.now() + 2 * self._limit.per
+        self._own.pause(self._own_at)  # what Redis has handed out already has to be over
 
     def _look(self) -> None:
         if self._looking is None and self.now() >= self._look_at:
