@@ -22,7 +22,7 @@ from viber_async import (
     errors,
 )
 from viber_async._flight import FLIGHT, Flight
-from viber_async._transport import NEVER_SENT, TRANSLATED, RateLimitedTransport, translate
+from viber_async._transport import NEVER_SENT, TRANSLATED, RateLimitedTransport, mask_words, translate
 
 
 def over(inner: httpx.AsyncBaseTransport, places: int = 10) -> tuple[RateLimitedTransport, PacedLimiter]:
@@ -282,3 +282,14 @@ def test_a_certificate_that_does_not_fit_is_final_and_named() -> None:
     assert error.permanent
     assert "Hostname mismatch" in str(error)
     assert "verify" not in str(error)
+
+
+def test_the_number_of_an_error_of_the_systems_stays_a_number() -> None:
+    """Words are masked, all the way down; what is no word has nothing to mask."""
+    error = httpx.ConnectError("to 380931111111")
+    error.__cause__ = OSError(111, "refused by 380931111111")
+
+    mask_words(error, Flight())
+
+    assert error.args == ("to 3809•••••111",)
+    assert error.__cause__.args == (111, "refused by 3809•••••111")
