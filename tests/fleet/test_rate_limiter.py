@@ -552,6 +552,8 @@ async def test_after_a_rest_redis_is_looked_for_before_the_share_is_used(
     limiter._own_at = limiter._look_at = -float("inf")
     await turn_of(limiter)
     meanwhile = limiter.statistics().kept_by
+    while limiter._looking is not None:
+        await asyncio.wait([limiter._looking])
     own_server.start()
     limiter._own_at = limiter._look_at = -float("inf")
 
