@@ -399,6 +399,19 @@ async def test_what_cannot_be_read_again_has_no_lines(tmp_path, make):
     assert await Source(make(tmp_path)).lines_of({P}) == {}
 
 
+async def test_a_file_that_was_replaced_since_it_was_read_has_no_lines(tmp_path):
+    """The same phone stands on another line of another file."""
+    path = written(tmp_path / "list", f"{P}\n")
+    source = Source(path)
+    async with aclosing(source.chunks()) as chunks:
+        assert [list(chunk) async for chunk in chunks] == [[P]]
+    before = await source.lines_of({P})
+    written(tmp_path / "other", f"{P + 1}\n{P}\n").replace(path)
+
+    assert before == {P: 1}
+    assert await source.lines_of({P}) == {}
+
+
 async def test_nothing_is_read_for_nothing(tmp_path):
     """Nobody is looked for: the file is left alone, whatever has become of it."""
     assert await Source(written(tmp_path / "list", "\0")).lines_of(()) == {}

@@ -41,6 +41,7 @@ U = TypeVar("U")
 
 __all__ = ["Rejected", "Source"]
 
+State = tuple[int, int, int, int]
 STDIN: Final = "-"
 GLANCE: Final = 0.2
 """Seconds after which a reader that waits for a pipe looks whether anybody still wants what comes."""
@@ -68,6 +69,7 @@ class Source:
         self._read_phone = phone if region is None else reader_for(region)
         self._tally = Tally(self._read_phone)
         self._begun = False
+        self._state: State | None = None  # of the file, when it was read
         self.name: Final = safe_text(os.fspath(self._wanted)) if _is_path(self._wanted) else "an iterable"
         """For reports: the path, or "an iterable"."""
 
@@ -122,6 +124,7 @@ class Source:
         if not sought or not (isinstance(wanted, (list, tuple)) or (_is_path(wanted) and _is_file(wanted))):
             return {}
         again = Source(wanted, column=self._column)
+        again._state = self._state
         again._tally = seeker = Seeker(self._read_phone, sought)
         try:
             async with aclosing(again.chunks()) as chunks:
@@ -133,11 +136,12 @@ class Source:
         return seeker.lines
 
     async def _of_file(self, path: str) -> AsyncGenerator[Sequence[int], None]:
-        file = _File(path, self.name)
+        file = _File(path, self.name, known=self._state)
         chunks = from_file(file.pieces(), self._tally, name=self.name, column=self._column)
         try:
             while (chunk := await asyncio.to_thread(file.held, partial(next, chunks, None))) is not None:
                 yield chunk
+            self._state = file.state
         finally:
             file.leave()
 
@@ -191,7 +195,9 @@ class Source:
 class _File:
     """A file that threads read, one at a time, and that is closed by whoever is the last to be in it."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, *, known: State | None) -> None:
+        self.state = known
+        """Which file it is and how it stands; None for a pipe, or as long as that is not known."""
         self._path = path
         self._name = name
         self._lock = threading.Lock()
@@ -217,12 +223,17 @@ class _File:
         try:
             number = self._opened()
             before = os.fstat(number)
+            if self.state not in (None, _state(before)):
+                raise refusal(self._name, "it was changed since it was read", reason="changed")
             yield from self._read(number, waits=not stat.S_ISREG(before.st_mode))
             after = os.fstat(number)
         except OSError as error:
             raise refusal(self._name, f"it cannot be read: {error.strerror}", reason="unreadable") from error
-        if stat.S_ISREG(before.st_mode) and _state(before) != _state(after):
+        if not stat.S_ISREG(before.st_mode):
+            return
+        if _state(before) != _state(after):
             raise refusal(self._name, "it was changed while it was read", reason="changed")
+        self.state = _state(after)
 
     def _opened(self) -> int:
         if self._path == STDIN:
@@ -251,8 +262,8 @@ class _File:
                 self._lock.release()
 
 
-def _state(found: os.stat_result) -> tuple[int, int]:
-    return found.st_size, found.st_mtime_ns
+def _state(found: os.stat_result) -> State:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_file(path: str | os.PathLike[str]) -> bool:
