@@ -588,6 +588,26 @@ async def test_where_every_phone_is_refused_it_is_not_the_phones() -> None:
     assert len(provider.writes) < 3 * MOST_REFUSED
 
 
+@pytest.mark.parametrize("first", [0, 400, 850])
+@in_virtual_time
+async def test_many_neighbours_that_are_refused_do_not_hold_up_the_others(first) -> None:
+    """A country that the provider does not serve: whether it is the phones is asked of those at both ends."""
+    provider = BlacklistProvider()
+    bad = {str(phone) for phone in phones(*range(first, first + 2 * MOST_REFUSED - 50))}
+    provider.faults.append(
+        lambda request: (
+            no(422, {"message": "no"})
+            if request.method == "POST" and bad & set(json.loads(request.content)["phones"])
+            else None
+        )
+    )
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(1000)))
+
+    assert (report.converged, report.added, report.rejected) == (True, 850, 150)
+
+
 @in_virtual_time
 async def test_a_phone_that_cannot_be_removed_is_reported() -> None:
     """It is there before and after."""

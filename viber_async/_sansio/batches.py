@@ -69,6 +69,10 @@ class Batches:
         """Tell whether so many phones were refused without one going through that it cannot be them."""
         return self._refused_in_a_row >= MOST_REFUSED
 
+    def hope(self) -> None:
+        """Note that a phone of another kind went through: it is those that were refused, after all."""
+        self._refused_in_a_row = 0
+
     def take(self) -> Span | None:
         """Give the next batch, or None when there is none left."""
         if self._halves:

@@ -222,8 +222,14 @@ class Run:
             elif batches.refused(span):
                 self._refused[numbers[span.start]] = _reason(refusal)
                 if batches.hopeless:
-                    raise refusal
+                    if kind == REMOVE or not await self._takes_another(numbers):
+                        raise refusal
+                    batches.hope()
             await self._bulk.told.tell(kind, span.stop, len(numbers))
+
+    async def _takes_another(self, numbers: array[int]) -> bool:
+        """Tell whether the provider adds the first or the last of *numbers*; like ones stand together, being sorted."""
+        return await self._batch(ADD, numbers[:1]) is None or await self._batch(ADD, numbers[-1:]) is None
 
     async def _batch(self, kind: str, numbers: array[int]) -> ViberError | None:
         """Send one batch, however long that takes; give the error if the provider does not take this batch."""
