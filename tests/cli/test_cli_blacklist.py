@@ -100,7 +100,7 @@ def test_an_export_without_a_file_goes_to_stdout_and_nothing_else_does(sandbox, 
 
     assert (code, out) == (0, "".join(f"{phone}\n" for phone in THREE))
     assert "walking: 3 of 3 rows in " in err
-    assert err.endswith("3 rows written to -.\n")
+    assert err.endswith("3 rows written to the standard output.\n")
 
 
 def test_an_export_says_what_it_did_as_json(sandbox, blacklist, tmp_path):
@@ -541,6 +541,8 @@ def test_missing_credentials_exit_with_64(blacklist, listed, monkeypatch):
         (["plan"], "Missing argument 'FILE'"),
         (["sync", "x", "--min-age", "soon"], "a number and its unit, as in"),
         (["sync", "x", "--mode", "some"], "'--mode'"),
+        (["sync", "x", "--mirror", "--mode", "add_only"], "give one of them"),
+        (["verify", "x", "--mode", "add_only", "--mirror"], "give one of them"),
         (["sync", "x", "--rate", "0"], "'--rate'"),
         (["apply"], "Missing option '--plan'"),
         (["plan", "x", "--region", "ua"], "two capital letters"),

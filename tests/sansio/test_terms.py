@@ -123,6 +123,14 @@ def test_what_cannot_be_meant_is_refused(how: dict[str, object], field: str) -> 
     assert caught.value.field == field
 
 
+def test_a_refusal_shows_what_was_given() -> None:
+    """And not what would have been fine."""
+
+    with pytest.raises(ValidationError) as caught:
+        checked_terms(min_age=60)
+    assert caught.value.shown == "60"
+
+
 def test_the_edges_are_taken() -> None:
     """The longest tag, no removal at all, every reject, no age."""
     terms = checked_terms(owner="x" * MAX_OWNER, max_remove=0, max_reject=1, min_age=timedelta(0))

@@ -136,7 +136,7 @@ def test_an_unclear_column_is_an_error_that_names_the_columns(row, header, colum
 
 REJECTS = [
     (f"{P}\nn/a\n", 2, "a phone has digits", "'n/a'"),
-    (f"{P}\n0931111111\n", 2, 'as in region="UA"', "'0931••••11'"),
+    (f"{P}\n0931111111\n", 2, 'region="UA" (--region UA)', "'0931••••11'"),
     (f"{P}\n# x\n\n380 93 CALL\n", 4, "a phone is 8 to 15 digits 0-9", "'380 93 CALL'"),
     (f"{P}\n{P}.0\n", 2, "decimal number", "'3809•••••••1.0'"),
     (f"{P}\n1234567\n", 2, "8 to 15 digits", "'1234•67'"),

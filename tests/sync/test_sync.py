@@ -267,6 +267,7 @@ async def test_who_may_be_meant_by_a_line_that_is_no_row_is_not_removed(tmp_path
         ({"min_age": -DAY}, "min_age"),
         ({"journal": ""}, "journal"),
         ({"journal": b"x"}, "journal"),
+        ({"journal": 7}, "journal"),
         ({"wanted": 7}, "wanted"),
     ],
 )

@@ -60,7 +60,7 @@ def check_source(terms: Terms, *, read: int, rejected: int, wanted: int) -> None
     if rejected > terms.max_reject * read:
         raise SyncRefusedError(
             f"{rejected} of {read} entries hold no phone, and max_reject allows {terms.max_reject:.2%}: look at the "
-            "rejects, name the column or the region, or allow more. Nothing was written",
+            "rejects, name the column or the region, or allow more (--max-reject). Nothing was written",
             reason="rejects",
         )
     if terms.mirrors and wanted == 0:
@@ -105,7 +105,7 @@ def _brake(facts: Facts) -> None:
     if len(facts.removes) > allowed:
         raise SyncRefusedError(
             f"{len(facts.removes)} of {facts.removable} phones would be removed, and {allowed} may be: look at "
-            "the source first, and if they are meant to go, say so with max_remove. Nothing was written",
+            "the source first, and if they are meant to go, say so with max_remove (--max-remove). Nothing was written",
             reason="max_remove",
         )
 

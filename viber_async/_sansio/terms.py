@@ -127,5 +127,5 @@ def _min_age(value: object) -> timedelta | None:
     if value is None:
         return None
     if not isinstance(value, timedelta) or value < timedelta(0):
-        raise refused("min_age", None, "a timedelta of 0 or more, or None")
+        raise refused("min_age", value, "a timedelta of 0 or more, or None")
     return value

@@ -39,7 +39,7 @@ BEYOND_ALL: Final = 10**30
 """No number from here on can mean a phone."""
 _ASCII_DIGITS: Final = b"0123456789\n"
 
-NO_REGION: Final = f'{LEADING_ZERO}; or say whose national spelling it is with the option region, as in region="UA"'
+NO_REGION: Final = f'{LEADING_ZERO}; or say whose national spelling it is: region="UA" (--region UA)'
 TOO_LONG: Final = f"this line is longer than {MAX_LINE:,} bytes"
 NOT_JSON: Final = "this line is no JSON"
 NOT_ONE_RECORD: Final = "this line is no record of its table: its quotes do not fit"

@@ -106,10 +106,11 @@ async def export(session: ViberSession, target: str, form: _export.Format, *, fo
                 written += len(page)
                 meter.reach("walk", written, pages.total)
     report = pages.report
+    where = "the standard output" if target == _export.STDOUT else target
     facts = {"rows": written, "file": target, "complete": report.complete, "doubts": list(report.doubts)}
     if report.complete:
-        return Outcome(Exit.IN_SYNC, said=(f"{written:,} rows written to {target}.",), facts=facts)
-    said = f"{written:,} rows written to {target}, and some may be missing: {'; '.join(report.doubts)}."
+        return Outcome(Exit.IN_SYNC, said=(f"{written:,} rows written to {where}.",), facts=facts)
+    said = f"{written:,} rows written to {where}, and some may be missing: {'; '.join(report.doubts)}."
     return Outcome(Exit.PARTIAL, said=(said,), facts=facts)
 
 

@@ -54,10 +54,9 @@ def _age(text: str) -> timedelta:
 
 # --- the options ---
 
-WantedFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="Text, CSV or NDJSON, packed with gzip or not; - is the standard input.")
-]
-SomeFile = Annotated[str | None, typer.Argument(metavar="[FILE]", help="As above; or give --phone.")]
+FORMS = "Text, CSV or NDJSON, packed with gzip or not; - is the standard input"
+WantedFile = Annotated[str, typer.Argument(metavar="FILE", help=f"{FORMS}.")]
+SomeFile = Annotated[str | None, typer.Argument(metavar="[FILE]", help=f"{FORMS}; or give --phone.")]
 Phones = Annotated[list[str] | None, typer.Option("--phone", help="A phone, instead of a file; may be repeated.")]
 Region = Annotated[
     str | None, typer.Option("--region", metavar="UA", help="Read the national spellings of this country too.")
@@ -68,7 +67,10 @@ Column = Annotated[
 MaxReject = Annotated[
     float, typer.Option("--max-reject", min=0, max=1, help="The part of the entries that may hold no phone.")
 ]
-ModeOf = Annotated[Mode, typer.Option("--mode", help="mirror removes what is not wanted; add_only does not.")]
+ModeOf = Annotated[
+    Mode | None,
+    typer.Option("--mode", help="mirror removes what is not wanted; add_only does not.  [default: add_only]"),
+]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Short for --mode mirror.")]
 MaxRemove = Annotated[
     int | None,
@@ -189,7 +191,7 @@ def plan(
     file: WantedFile,
     *,
     output: Annotated[str | None, typer.Option("--output", metavar="PLAN", help="Write the plan to this file.")] = None,
-    mode: ModeOf = Mode.ADD_ONLY,
+    mode: ModeOf = None,
     mirror: Mirror = False,
     max_remove: MaxRemove = None,
     owner: Owner = None,
@@ -240,7 +242,7 @@ def sync(
     file: WantedFile,
     *,
     journal: JournalFile = None,
-    mode: ModeOf = Mode.ADD_ONLY,
+    mode: ModeOf = None,
     mirror: Mirror = False,
     max_remove: MaxRemove = None,
     owner: Owner = None,
@@ -271,7 +273,7 @@ def sync(
 def verify(
     file: WantedFile,
     *,
-    mode: ModeOf = Mode.ADD_ONLY,
+    mode: ModeOf = None,
     mirror: Mirror = False,
     owner: Owner = None,
     region: Region = None,
@@ -306,7 +308,7 @@ def _source_of(file: str | None, phones: list[str] | None, region: str | None, c
 
 
 def _terms(  # noqa: PLR0917 - the options, as they come
-    mode: Mode,
+    mode: Mode | None,
     max_remove: int | None,
     owner: str | None,
     description: str | None,
@@ -315,6 +317,8 @@ def _terms(  # noqa: PLR0917 - the options, as they come
     *,
     mirror: bool,
 ) -> jobs.Terms:
+    if mirror and mode is Mode.ADD_ONLY:
+        raise UsageError("--mirror removes, and --mode add_only does not: give one of them")
     return jobs.Terms(
         mode="mirror" if mirror or mode is Mode.MIRROR else "add_only",
         max_remove=max_remove,

@@ -151,7 +151,7 @@ class Hall:
         if begun is not None and begun.errand != errand:
             raise SyncRefusedError(
                 f"the journal {self._journal.path} tells of another sync that was not finished ({begun.errand}): "
-                "finish that one, name another journal, or delete this one. Nothing was written",
+                "finish that one by the call that began it, or name another journal. Nothing was written",
                 reason="journal",
             )
         return begun
@@ -238,7 +238,10 @@ def journal_at(path: str | os.PathLike[str] | None) -> Journal:
     """Give the journal at *path*, which need not exist; None is none."""
     if path is None:
         return NoJournal()
-    found = os.fspath(path)
+    try:
+        found = os.fspath(path)
+    except TypeError:
+        found = None
     if not isinstance(found, str) or not found or "\0" in found:
-        raise refused("journal", None, "the path of a file, as text or a Path")
+        raise refused("journal", path, "the path of a file, as text or a Path")
     return JournalFile(os.path.abspath(found))  # noqa: PTH100 - no link on the way is followed here
