@@ -581,6 +581,15 @@ def test_an_export_that_was_interrupted_left_nothing(sandbox, blacklist, tmp_pat
     assert err.endswith("interrupted: nothing was written; run it again from the beginning\n")
 
 
+def test_an_export_to_the_standard_output_that_was_interrupted_says_that_it_is_not_whole(sandbox, blacklist):
+    """Its first rows may be there, and look like a list."""
+    sandbox.faults.add(Fault.before(lambda: os.kill(os.getpid(), signal.SIGINT)) + Fault.hang())
+    code, _, err = blacklist("export")
+
+    assert code == 130
+    assert err.endswith("what stands on the standard output is not whole; run it again from the beginning\n")
+
+
 def test_verify_compares_and_writes_nothing(sandbox, blacklist, listed):
     """Both ways, if asked."""
     sandbox.block(*THREE)

@@ -224,10 +224,20 @@ async def test_leaving_an_async_generator_closes_it():
     assert closed == [True]
 
 
+async def test_a_phone_in_place_of_a_path_is_told_how_it_is_given(tmp_path, monkeypatch):
+    """It is text, and text is a path; a file with such a name would be read."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SyncRefusedError, match=r"give a list even for one phone \(--phone\)") as caught:
+        await read(Source("+380 93 111 11 11"))
+
+    assert (caught.value.reason, "380931111111" in str(caught.value)) == ("unreadable", False)
+
+
 @pytest.mark.parametrize(
     ("make", "reason", "said"),
     [
-        (lambda path: path / "missing", "unreadable", "No such file"),
+        (lambda path: path / "missing", "unreadable", r"No such file or directory\. "),
         (lambda path: path, "unreadable", "Is a directory"),
         (lambda path: written(path / "x", "\0"), "binary", "no text"),
         (lambda path: _cut(path / "x"), "truncated", "cut short"),

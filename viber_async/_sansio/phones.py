@@ -31,6 +31,8 @@ _WRITTEN: Final = re.compile(r"\+?(?:[0-9]|\([0-9]+\))+")
 _FRACTION: Final = re.compile(r"\+?[0-9]{8,}\.[0-9]*")
 """A whole phone, then a point: "380931111111.0" is a float that went through a spreadsheet, and without its
 point another person's number."""
+_SCIENTIFIC: Final = re.compile(r"\+?[0-9](?:[.,][0-9]*)?[eE]\+?[0-9]{1,2}")
+"""What spreadsheets make of a long number: "3.80931E+11" has lost its last digits."""
 _WIRE: Final = re.compile(r"\+?([0-9]{1,19})")
 
 _SPELLING: Final = (
@@ -43,6 +45,7 @@ _EDGES: Final = "line breaks, tabs and marks around it are not part of a phone: 
 _EMPTY: Final = "a phone has digits, and this has none"
 _TRUNK: Final = "leave the trunk zero (0) out: write +44 20 7946 0958 for +44 (0)20 7946 0958"
 _DECIMAL: Final = "this is a decimal number, not a phone: read the column as text or as whole numbers"
+_ROUNDED: Final = "a spreadsheet made a number of this, maybe a rounded one: format the column as text, and save again"
 LEADING_ZERO: Final = "a phone starts with its country code, not with 0: write 380931111111 for 0931111111"
 _COLLECTION: Final = "give a list of phones, even for one"
 _NO_COLLECTIONS: Final = (bytes, bytearray, memoryview, Mapping)
@@ -107,7 +110,8 @@ def _broken_spelling(text: str, bare: str) -> str | None:
     if bare != bare.strip("\t\r\n\v\f\ufeff"):
         return _EDGES
     if not _WRITTEN.fullmatch(bare) or text[0] not in "+(0123456789":
-        return _SPELLING  # the second half: "-380931111111" is a negative number
+        # The second half: "-380931111111" is a negative number.
+        return _ROUNDED if _SCIENTIFIC.fullmatch(text) else _SPELLING
     if "(0)" in bare:
         return _TRUNK
     return _DECIMAL if _FRACTION.fullmatch(text) else None

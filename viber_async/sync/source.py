@@ -24,7 +24,7 @@ from viber_async._sansio.lines import BLOCK, refusal
 from viber_async._sansio.phones import phone
 from viber_async._sansio.privacy import refused, safe_text
 from viber_async._sansio.wanted import CHUNK, Rejected, Seeker, Tally, from_file, from_values
-from viber_async.errors import UsageError, ViberError
+from viber_async.errors import UsageError, ValidationError, ViberError
 from viber_async.sync.regions import reader_for
 
 if TYPE_CHECKING:
@@ -228,12 +228,21 @@ class _File:
             yield from self._read(number, waits=not stat.S_ISREG(before.st_mode))
             after = os.fstat(number)
         except OSError as error:
-            raise refusal(self._name, f"it cannot be read: {error.strerror}", reason="unreadable") from error
+            what = f"it cannot be read: {error.strerror}{self._hint()}"
+            raise refusal(self._name, what, reason="unreadable") from error
         if not stat.S_ISREG(before.st_mode):
             return
         if _state(before) != _state(after):
             raise refusal(self._name, "it was changed while it was read", reason="changed")
         self.state = _state(after)
+
+    def _hint(self) -> str:
+        """Say what to do where a phone was given for the path of a file."""
+        try:
+            phone(self._path)
+        except ValidationError:
+            return ""
+        return "; a text is the path of a file, so give a list even for one phone (--phone)"
 
     def _opened(self) -> int:
         if self._path == STDIN:
