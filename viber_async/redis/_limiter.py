@@ -142,9 +142,8 @@ class RedisRateLimiter:
                     waiter.turn.set_result(take(waiter.endpoint))
         except Exception as error:  # noqa: BLE001 - those who wait are told, whatever it is
             self._fail_all(error)
-        finally:
-            if self._serving is asyncio.current_task():
-                self._serving = None
+        finally:  # if it was stopped, another one may serve by now
+            self._serving = None if self._serving is asyncio.current_task() else self._serving
 
     async def _next_turn(self) -> Callable[[str], Turn]:
         """Wait until a request may leave; give what takes that turn."""
