@@ -176,6 +176,28 @@ async def test_who_came_back_meanwhile_is_not_removed_by_the_run_that_goes_on(tm
 
 
 @in_virtual_time
+async def test_who_was_put_there_anew_is_not_removed_by_the_plan_that_goes_on(tmp_path: Path) -> None:
+    """Before the run came to them, somebody else took them off and they said stop again: it is another row."""
+    provider = BlacklistProvider(phones(*range(1500)))
+    path = tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(700, 1500)), mode="mirror", max_remove=700)
+        provider.faults.append(
+            lambda request: no(503) if [method for method, _ in provider.writes].count("DELETE") > 1 else None
+        )
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.apply(plan, journal=path)
+        provider.faults.clear()
+        (old,) = (number for number, row in provider.rows.items() if row["phone"] == B + 699)
+        del provider.rows[old]
+        provider.put(B + 699)
+        await session.blacklist.apply(plan, journal=path)
+
+    assert provider.phones == set(phones(*range(699, 1500)))
+
+
+@in_virtual_time
 async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
     """Though the blacklist has moved, by its own hand."""
     provider = BlacklistProvider(phones(*range(1500)))

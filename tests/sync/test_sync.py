@@ -479,6 +479,26 @@ async def test_a_plan_is_refused_when_the_blacklist_has_moved(change, mode) -> N
 
 
 @in_virtual_time
+async def test_whoever_is_put_there_anew_is_removed_by_no_plan(tmp_path: Path) -> None:
+    """The same phone in another row is somebody who said stop again; a plan that was carried out finds nobody else."""
+    provider = BlacklistProvider(phones(1, 2))
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(1), mode="mirror")
+        plan.to_file(tmp_path / "plan")
+        await session.blacklist.apply(plan)
+        provider.put(B + 2)
+        writes = len(provider.writes)
+        for each in (plan, SyncPlan.from_file(tmp_path / "plan")):
+            with pytest.raises(SyncRefusedError, match="put there anew") as caught:
+                await session.blacklist.apply(each)
+
+    assert caught.value.reason == "moved"
+    assert len(provider.writes) == writes
+    assert provider.phones == set(phones(1, 2))
+
+
+@in_virtual_time
 async def test_a_plan_that_removes_is_held_against_every_row() -> None:
     """A total says nothing of one that went and one that came; a plan that only adds need not know."""
     provider = BlacklistProvider(phones(1, 2, 3))

@@ -83,6 +83,8 @@ class Changes:
     """Phones that an interrupted run removed, and that are there all the same."""
     rest_print: int
     """Of the phones that are neither wanted nor to be removed."""
+    rows: array[int] = field(repr=False)
+    """The ids of the rows with the phones to be removed: whoever is put on the blacklist anew has another one."""
 
 
 class Difference:
@@ -94,6 +96,8 @@ class Difference:
         self._salt = salt
         self._is_young = is_young
         self._candidates = array("q")
+        self._rows = array("q")
+        """The ids of the candidates' rows."""
         self._protected = array("q")
         """Phones of rows that stay; another row of the same phone may be a candidate."""
         self._owned = 0
@@ -118,6 +122,8 @@ class Difference:
             return
         if page.descriptions is None or page.dates is None:
             self._candidates.extend(others)
+            among = set(others)
+            self._rows.extend(page.ids[i] for i in new if phones[i] in among)
             self._owned += len(new)
         else:
             self._judge(page, new, set(others))
@@ -143,6 +149,7 @@ class Difference:
                 self._protected.append(phone)
             else:
                 self._candidates.append(phone)
+                self._rows.append(page.ids[i])
 
     def finish(
         self, *, only: Iterable[int] | None = None, removed: Iterable[int] = (), unclear: Endings | None = None
@@ -174,6 +181,7 @@ class Difference:
             rest_print=without(self._others_print, gone),
             left=could - len(removes),
             back=len(set(removed).intersection(chain(self._candidates, self._protected))),
+            rows=array("q", (row for row, phone in zip(self._rows, self._candidates, strict=True) if phone in removes)),
         )
 
 

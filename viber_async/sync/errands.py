@@ -167,7 +167,8 @@ class Hall:
         """Give what is to be done of *made* after a look at the other side, which must not have moved.
 
         A plan that removes is held against every row; of one that only adds the total has to be the same. A run that is
-        gone on with may find what it did itself: what is missing is added, what is still there is removed.
+        gone on with may find what it did itself: what is missing is added, what is still there is removed. Whoever was
+        put there anew, in another row, has said stop again.
         """
         adds, removes = made.adds.numbers, made.removes.numbers
         if removes or begun:
@@ -188,13 +189,15 @@ class Hall:
         adds.add(made.adds.numbers)
         index.add(made.adds.numbers)
         index.add(made.there.numbers)
-        found, rest = set[int](), 1
+        found, anew, known, rest = set[int](), set[int](), set(made.rows), 1
 
         def take(page: NumberPage, new: Sequence[int]) -> None:
             nonlocal rest
             others = index.meet([page.phones[i] for i in new if page.phones[i]])
             here = removes.intersection(others)
             found.update(here)
+            if here:
+                anew.update(page.phones[i] for i in new if page.phones[i] in here and page.ids[i] not in known)
             rest = together(rest, fingerprint((number for number in others if number not in here), made.salt))
 
         walk = await self.bulk.walk(take, phase="check")
@@ -202,10 +205,12 @@ class Hall:
         if begun is None:
             if f"{rest:x}" != made.rest_digest or adds.meet(missing):
                 raise moved("other phones came or went")
+            if anew:
+                raise moved(f"{len(anew)} of the phones to be removed were put there anew")
             if not walk.complete:
                 raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
         else:
-            found.difference_update(begun.gone)
+            found.difference_update(begun.gone, anew)
         return missing, array("q", sorted(found))
 
     async def run(

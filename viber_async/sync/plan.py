@@ -34,6 +34,7 @@ VERSION: Final = 1
 PIECE: Final = 1000
 """Phones in one line of the file."""
 _LISTS: Final = ("adds", "removes", "there")
+_ROWS: Final = "rows"
 
 
 @frozen(kw_only=True)
@@ -83,6 +84,8 @@ class SyncPlan:
     """What the digests are made with."""
     there: Phones = field(repr=False)
     """The unchanged phones themselves."""
+    rows: array[int] = field(repr=False, eq=False)
+    """The ids of the rows to be removed."""
     rest_digest: str = field(repr=False)
     """Stands for the phones that are neither wanted nor to be removed."""
     still_wanted: StillWanted | None = field(default=None, repr=False, eq=False)
@@ -187,18 +190,20 @@ def _lines(plan: SyncPlan) -> Iterator[bytes]:
 
 def _values(plan: SyncPlan) -> Iterator[object]:
     lists: dict[str, Phones] = {name: getattr(plan, name) for name in _LISTS}
-    counts = {name: len(phones) for name, phones in lists.items()}
+    counts = {name: len(phones) for name, phones in lists.items()} | {_ROWS: len(plan.rows)}
     secret = {"salt": str(plan.salt), "rest_digest": plan.rest_digest, "counts": counts}
     yield {"viber_async plan": VERSION, **_head(plan), **secret}
     for name, phones in lists.items():
         for start in range(0, len(phones), PIECE):
             yield {name: list(phones[start : start + PIECE])}
+    for start in range(0, len(plan.rows), PIECE):
+        yield {_ROWS: list(plan.rows[start : start + PIECE])}
 
 
 def _plan(lines: Iterable[bytes]) -> SyncPlan:
     """Read the lines of a file; whatever is not as we wrote it raises one of the errors that reading JSON raises."""
     total, sums, head = hashlib.sha256(), "", dict[str, Any]()
-    found = {name: array("q") for name in _LISTS}
+    found = {name: array("q") for name in (*_LISTS, _ROWS)}
     for line in lines:
         if sums or not line.endswith(b"\n"):
             raise ValueError("it was cut short, or goes on behind its end")
@@ -223,7 +228,7 @@ def _made(head: dict[str, Any], found: dict[str, array[int]]) -> SyncPlan:
     from viber_async._sansio.wanted import Rejected  # noqa: PLC0415 - the reading of files, which most never need
 
     if head["counts"] != {name: len(numbers) for name, numbers in found.items()} or not all(
-        map(_are_phones, found.values())
+        _are_phones(found[name]) for name in _LISTS
     ):
         raise ValueError("it does not hold the phones that it counts")
     walk = dict(head["walk"])
@@ -236,6 +241,7 @@ def _made(head: dict[str, Any], found: dict[str, array[int]]) -> SyncPlan:
         adds=Phones(found["adds"]),
         removes=Phones(found["removes"]),
         there=Phones(found["there"]),
+        rows=found[_ROWS],
         rejects=tuple(Rejected(**each) for each in head["rejects"]),
         unread=tuple(Unread(**each) for each in head["unread"]),
         kept=Kept(**head["kept"]),

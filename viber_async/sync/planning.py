@@ -98,6 +98,7 @@ class Planner:
         return SyncPlan(
             adds=Phones(changes.adds),
             removes=Phones(changes.removes),
+            rows=changes.rows,
             there=Phones(changes.there),
             unchanged=len(changes.there),
             read=source.read,
