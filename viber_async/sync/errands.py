@@ -171,20 +171,21 @@ class Hall:
         put there anew, in another row, has said stop again.
         """
         adds, removes = made.adds.numbers, made.removes.numbers
+        anew = set[int]()
         if removes or begun:
-            adds, removes = await self._compared(made, begun)
+            adds, removes, anew = await self._compared(made, begun)
         else:
             await self._check_total(made)
         looked = self.bulk.told.requests
-        return Todo(adds=adds, removes=removes, fresh=False, requests=made.walk.requests, looked=looked)
+        return Todo(adds=adds, removes=removes, anew=anew, fresh=False, requests=made.walk.requests, looked=looked)
 
     async def _check_total(self, made: SyncPlan) -> None:
         then = made.walk.total_last
         if then is not None and (now := await self.bulk.patiently(count_blacklist())) != then:
             raise moved(f"it had {then} rows and has {now}")
 
-    async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int]]:
-        """Give what is missing and what is still to be removed, if that is what the plan says."""
+    async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int], set[int]]:
+        """Give what is missing, what is still to be removed, and who is there anew, if that is what the plan says."""
         index, adds, removes = Index(expected=len(made.there)), Index(), set(made.removes.numbers)
         adds.add(made.adds.numbers)
         index.add(made.adds.numbers)
@@ -211,7 +212,7 @@ class Hall:
                 raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
         else:
             found.difference_update(begun.gone, anew)
-        return missing, array("q", sorted(found))
+        return missing, array("q", sorted(found)), anew
 
     async def run(
         self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str, source: Source | None = None

@@ -77,6 +77,8 @@ class Todo:
     fresh: bool
     """The plan's own walk has just ended, and what an interrupted run removed was not there any more: if there is
     nothing to do, it counts as the look afterwards."""
+    anew: set[int] = field(factory=set[int], repr=False)
+    """Planned to be removed, and put there by somebody since: they are left alone."""
     requests: int = 0
     """Made for the plan, before."""
     looked: int = 0
@@ -113,7 +115,7 @@ class Run:
         """Added by that run: there before this one began, and not before that one."""
         self._removed = set(begun.removed) if begun else set[int]()
         """Tried to remove, by that one or this one, and to stay removed."""
-        self._gone = set(begun.gone) if begun else set[int]()
+        self._gone = todo.anew.union(begun.gone if begun else ())
         """Removed for certain: whoever of them is there again has come back, and is left alone."""
         self._late = set[int]()
         """To be removed by the plan, and wanted after all."""
