@@ -96,6 +96,8 @@ def test_an_index_knows_what_was_met(large: int, wanted: list[int], met: list[in
     index = Index(large=large)
     for number in wanted:
         index.add([number])
+    if again:
+        index.forget()  # before anything was looked up
     met += wanted[::3]
 
     others = index.meet(met)
@@ -135,6 +137,18 @@ def test_many_phones_given_at_once_take_no_more_than_many_given_in_pieces() -> N
 
     assert len(index) == 300_000
     assert peak < 7_000_000
+
+
+@pytest.mark.parametrize("large", [10, 10**6], ids=["arrays", "dict"])
+def test_an_index_may_forget_before_it_is_asked(large: int) -> None:
+    """As a run does, before its first look."""
+    numbers = random.Random(1).sample(range(10**7, 10**9), 50_000)
+    index = Index(large=large)
+    index.add(numbers)
+    index.forget()
+
+    assert index.meet(numbers) == []
+    assert len(index.missing()) == 0
 
 
 @pytest.mark.parametrize(("expected", "arrays"), [(0, False), (1000, False), (1001, True)])

@@ -164,8 +164,8 @@ class _Buckets:
         if self._marks is None:
             for place, bucket in enumerate(self._buckets):
                 self._buckets[place] = array("q", sorted(set(bucket)))
-            self.forget()
-        return self._marks or []
+            self._marks = self._no_marks()
+        return self._marks
 
     def __len__(self) -> int:
         self._sorted()
@@ -191,7 +191,11 @@ class _Buckets:
         return others
 
     def forget(self) -> None:
-        self._marks = [bytearray(len(bucket)) for bucket in self._buckets]
+        if self._marks is not None:  # else nothing was looked up, and nothing is sorted
+            self._marks = self._no_marks()
+
+    def _no_marks(self) -> list[bytearray]:
+        return [bytearray(len(bucket)) for bucket in self._buckets]
 
     def chosen(self, *, met: bool) -> array[int]:
         found = array("q")
