@@ -19,7 +19,7 @@ VERSIONS = [
     for text in PROJECT["project"]["classifiers"]
     if text.startswith("Programming Language :: Python :: 3.")
 ]
-TWO_AT_ONCE = ("-n", "2", "--dist", "worksteal")
+SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
 ALIASED = "import httpx2; httpx2.alias_httpx(); import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
@@ -34,7 +34,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def tests(session: nox.Session) -> None:
     """Does everything work, on every Python that we claim and that is installed here?"""
     install(session, "test")
-    session.run("coverage", "run", "-m", "pytest", *TWO_AT_ONCE, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(python=VERSIONS[0])
@@ -82,7 +82,7 @@ def stability(session: nox.Session) -> None:
     """Do the tests pass fifty times in a row, in another order each time?"""
     install(session, "test")
     for _ in range(int(session.posargs[0]) if session.posargs else 50):
-        session.run("pytest", "-q", *TWO_AT_ONCE)
+        session.run("pytest", "-q", *SIDE_BY_SIDE)
 
 
 @nox.session(python=VERSIONS[0])

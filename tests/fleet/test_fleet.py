@@ -24,7 +24,7 @@ from tests.fleet.conftest import RedisServer
 from viber_async.redis import RedisTokenStore
 
 STRICT = "VIBER_TEST_FLEET" in os.environ
-SECONDS = float(os.environ.get("VIBER_TEST_FLEET", "5"))
+SECONDS = float(os.environ.get("VIBER_TEST_FLEET", "3"))
 MEMBERS = 8
 LEAST_USE, MOST_UNFAIR, MOST_REFUSED = (0.9, 0.25, 0) if STRICT else (0.25, 0.9, 2)
 
@@ -141,7 +141,7 @@ async def test_a_process_that_dies_or_is_suspended_harms_nobody(shared_server: R
         began, _ = await passes(SECONDS / 3)
         os.kill(who[0], signal.SIGKILL)
         os.kill(who[1], signal.SIGSTOP)
-        away, back = await passes(min(5.0, SECONDS / 3))
+        away, back = await passes(5.0 if STRICT else 2.0)
         os.kill(who[1], signal.SIGCONT)
         _, ended = await passes(SECONDS / 3)
         came, meanwhile = judge.between(began, ended), judge.between(away + 0.5, back)
@@ -149,6 +149,7 @@ async def test_a_process_that_dies_or_is_suspended_harms_nobody(shared_server: R
     assert judge.refused <= MOST_REFUSED
     assert judge.tokens == 1
     assert came.total() >= LEAST_USE * 10 * (ended - began)
-    assert len(meanwhile) == MEMBERS - 2
+    assert not {f"member/{pid}" for pid in who[:2]} & set(meanwhile)
+    assert len(meanwhile) >= (MEMBERS - 2 if STRICT else 2)
     assert f"member/{who[1]}" in judge.between(back, ended)
     assert is_fair(Counter({member: count for member, count in came.items() if int(member[7:]) not in who[:2]}))

@@ -15,7 +15,7 @@ from tests.processes.zygote import draft_of
 from viber_async import ApiKey, OutcomeUnknownError, RateLimit, SqliteLedger, Verdict, ViberSession
 from viber_async._sansio.ledger import LedgerRow, State, account_tag, key_hash
 
-KILLS = int(os.environ.get("VIBER_TEST_KILLS", "42"))
+KILLS = int(os.environ.get("VIBER_TEST_KILLS", "28"))
 STOPS = tuple(f"{when} {state}" for state in ("prepared", "sending", "accepted") for when in ("before", "after"))
 """Around each commit of the ledger."""
 MOMENTS = tuple(f"server: {phase}" for phase in PHASES) + tuple(f"ledger: {stop}" for stop in STOPS)

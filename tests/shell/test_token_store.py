@@ -425,7 +425,7 @@ async def test_a_lock_that_the_system_does_not_give_costs_nothing_but_a_warning(
     assert await obtain(path, Provider()) == "token-1"
     assert "No locks available" in caplog.text
     assert not path.exists()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 # Taking turns

@@ -33,7 +33,7 @@ from viber_async.sync import run as runs
 from viber_async.sync.journal import DONE, REMOVE, Begun, JournalFile
 
 B = 380_500_000_000
-SEEDS = int(os.environ.get("VIBER_TEST_SEEDS", "120"))
+SEEDS = int(os.environ.get("VIBER_TEST_SEEDS", "80"))
 """Three thousand take a few minutes (``nox -s sync_simulation``)."""
 BATCH = 7
 GUARDS = ("empty", "respelled", "replaced", "max_remove", "incomplete")
