@@ -13,7 +13,7 @@ import signal
 import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,12 @@ class Judge:
         self.arrivals: list[tuple[float, str]] = []
         self._counted: deque[float] = deque()
         self._came = asyncio.Event()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -48,7 +52,15 @@ class Judge:
                 await reader.readexactly(int(fields.get("content-length", 0)))
                 writer.write(self._answer(head, fields["user-agent"].split()[0], now))
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the member is gone
+        finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def left(self) -> None:
+        """Wait until every connection is closed; those who made them are gone."""
+        await asyncio.wait(self._serving)
 
     def _answer(self, head: str, who: str, now: float) -> bytes:
         while self._counted and now - self._counted[0] >= 1.0:
@@ -100,6 +112,7 @@ async def a_fleet(port: int) -> AsyncIterator[Judge]:
         fleet.terminate()
         await fleet.wait()
         server.close()
+        await judge.left()
 
 
 def is_fair(came: Counter[str]) -> bool:
