@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import redis.asyncio
 
@@ -53,9 +54,16 @@ def main(url: str, port: str, secret: str, count: str) -> None:
             signal.signal(signal.SIGTERM, lambda *_: os._exit(TOLD_TO_STOP))
             asyncio.run(member(url, int(port), secret))
         members.append(pid)
-    signal.signal(signal.SIGTERM, lambda *_: [os.kill(pid, signal.SIGKILL) for pid in members])
+    signal.signal(signal.SIGTERM, lambda *_: end(members))
     for pid in members:
         os.waitpid(pid, 0)
+
+
+def end(members: list[int]) -> None:
+    """End all of them; one that a test has killed may be gone already."""
+    for pid in members:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
