@@ -161,8 +161,7 @@ def mutation(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")
-    for path in sorted(Path("benchmarks").glob("bench_*.py")):
-        session.run("python", str(path), *session.posargs)
+    session.run("python", "benchmarks", *session.posargs)
 
 
 @nox.session(python=VERSIONS[0])

@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import statistics
-import time
 from collections.abc import Awaitable, Callable
 
 import httpx
+from _side_by_side import async_cost, async_side_by_side, show
 
 from viber_async import ApiKey, RateLimit, ViberSession
 
@@ -46,25 +45,6 @@ def answer(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, content=body, headers={"content-type": "application/json"})
 
 
-async def seconds(once: Once, calls: int) -> float:
-    began = time.process_time()
-    for _ in range(calls):
-        await once()
-    return (time.process_time() - began) / calls
-
-
-async def compare(name: str, floor: Once, ours: Once, *, calls: int, rounds: int) -> None:
-    for once in (floor, ours):
-        await seconds(once, calls // 4 + 1)
-    pairs = [(await seconds(floor, calls), await seconds(ours, calls)) for _ in range(rounds)]
-    ratios = sorted(b / a for a, b in pairs)
-    print(
-        f"{name:<24} floor {statistics.median(a for a, _ in pairs) * 1e6:8.0f} us   "
-        f"ours {statistics.median(b for _, b in pairs) * 1e6:8.0f} us   "
-        f"ratio {statistics.median(ratios):5.2f}   ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-    )
-
-
 async def main(*, calls: int, rounds: int) -> None:
     headers = {"authorization": "Bearer key"}
     async with (
@@ -83,14 +63,15 @@ async def main(*, calls: int, rounds: int) -> None:
             query = {"limit": 1000, "offset": 0}
             return json.loads((await client.get(BLACKLIST, params=query)).content)
 
-        await compare("small answer", bare_senders, session.senders.list, calls=calls, rounds=rounds)
-        await compare(
-            "page of 1000 rows",
-            bare_page,
-            lambda: session.blacklist.list(limit=1000).first(),
-            calls=max(1, calls // 20),
-            rounds=rounds,
-        )
+        async def page() -> object:
+            return await session.blacklist.list(limit=1000).first()
+
+        async def compare(question: str, floor: Once, ours: Once, calls: int) -> None:
+            ways = {"bare httpx": lambda: async_cost(floor, calls), "ours": lambda: async_cost(ours, calls)}
+            show(question, await async_side_by_side(ways, rounds=rounds))
+
+        await compare("GET, small answer", bare_senders, session.senders.list, calls)
+        await compare("GET, 1000 rows", bare_page, page, max(1, calls // 20))
 
 
 if __name__ == "__main__":
