@@ -19,7 +19,7 @@ VERSIONS = [
     for text in PROJECT["project"]["classifiers"]
     if text.startswith("Programming Language :: Python :: 3.")
 ]
-SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
+SIDE_BY_SIDE = ("-n", "4", "--dist", "worksteal")
 ALIASED = "import httpx2; httpx2.alias_httpx(); import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
