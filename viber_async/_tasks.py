@@ -63,3 +63,17 @@ async def beside(task: asyncio.Task[T]) -> T:
         finally:
             task.remove_done_callback(wake)
     return task.result()
+
+
+async def until_ended(future: asyncio.Future[Any], *, within: float | None = None) -> None:
+    """Wait until *future* has ended, for at most *within* seconds; a cancel that comes meanwhile is raised then."""
+    loop = asyncio.get_running_loop()
+    latest = None if within is None else loop.time() + within
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done() and (latest is None or loop.time() < latest):
+        try:
+            await asyncio.wait([future], timeout=None if latest is None else latest - loop.time())
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

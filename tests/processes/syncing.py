@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from viber_async import ApiKey, RateLimit, ViberError, ViberSession
-from viber_async.sync.journal import ADD, PLANNED, REMOVE
+from viber_async.sync.journal import ADD, PLANNED, REMOVE, ROWS
 
 # Loaded before the fork, or each child would load it anew.
 import viber_async.sync.errands  # noqa: F401  # isort: skip
@@ -34,7 +34,7 @@ class Deadly:
     def __call__(self, statement: str) -> None:
         if inserted := re.match(r"INSERT INTO steps VALUES \(\d+, *'(\w+)'", statement):
             self._kind = inserted[1]
-            self._what = "begin" if self._kind == PLANNED else f"intend {self._kind}"
+            self._what = "begin" if self._kind in (PLANNED, ROWS) else f"intend {self._kind}"
         elif statement.startswith("UPDATE steps"):
             self._what = f"settle {self._kind}"
         elif statement.startswith("DELETE FROM steps"):

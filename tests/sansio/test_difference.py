@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from viber_async._sansio.difference import SHOWN, Difference, Kept, age_rule
+from viber_async._sansio.difference import SHOWN, Difference, Earlier, Kept, age_rule
 from viber_async._sansio.number_page import NumberPage
 from viber_async._sansio.numbers import Index, fingerprint
 from viber_async._sansio.terms import Terms
@@ -54,7 +54,7 @@ class Sides(RuleBasedStateMachine):
         page = [*known, *rows]
         self.difference.take(
             NumberPage(
-                list(range(len(page))),
+                list(range(len(self.rows) - len(known), len(self.rows) + len(rows))),
                 phones=[phone for phone, _, _ in page],
                 descriptions=[tag for _, tag, _ in page] if self.terms.detailed else None,
                 dates=[date for _, _, date in page] if self.terms.detailed else None,
@@ -78,7 +78,7 @@ class Sides(RuleBasedStateMachine):
 
         assert set(changes.removes) == removes
         assert len(changes.removes) == len(removes)
-        assert set(changes.there) == there
+        assert changes.unchanged == len(there)
         assert set(changes.adds) == self.wanted - there
         assert changes.kept.unreadable == len(changes.unread) == sum(row[0] == 0 for row in self.rows)
         assert changes.wanted_print == fingerprint(self.wanted, SALT)
@@ -88,12 +88,16 @@ class Sides(RuleBasedStateMachine):
     @invariant()
     def nothing_more_is_removed_than_was_said(self) -> None:
         only = {B + n for n in range(0, 30, 2)}
-        all_of_them = set(self.difference.finish().removes)
-        changes = self.difference.finish(only=only, removed=only)
+        first = self.difference.finish()
+        all_of_them, known = set(first.removes), set(first.rows[::2])
+        changes = self.difference.finish(earlier=Earlier(left=only, rows=known, removed=only))
         others = {row[0] for row in self.rows if row[0] and row[0] not in self.wanted}
+        anew = {phone for number, (phone, _, _) in enumerate(self.rows) if number not in known}
 
-        assert set(changes.removes) == all_of_them & only
-        assert changes.left == len(all_of_them - only)
+        assert set(changes.removes) == all_of_them & only - anew
+        assert changes.anew == all_of_them & only & anew
+        assert set(changes.rows) <= known
+        assert changes.left == len(all_of_them) - len(changes.removes)
         assert changes.back == (len(others & only) if self.terms.mirrors else 0)
 
     def _free(self, tag: str, date: str) -> bool:

@@ -88,32 +88,40 @@ def test_phones_are_shown_masked_and_few(count: int, shown: str) -> None:
 # The index
 
 
-@pytest.mark.parametrize("large", [0, 10**6], ids=["arrays", "dict"])
+@pytest.mark.parametrize("large", [0, 10**6], ids=["arrays", "set"])
 @settings(max_examples=30)
 @given(wanted=LISTS, met=LISTS, again=LISTS)
-def test_an_index_knows_what_was_met(large: int, wanted: list[int], met: list[int], again: list[int]) -> None:
-    """Whichever way it is kept: sets say the same."""
-    index = Index(large=large)
+def test_marks_know_what_was_met(large: int, wanted: list[int], met: list[int], again: list[int]) -> None:
+    """Whichever way the index is kept: sets say the same. Pages of known phones alone, of others too, twice over."""
+    index, known = Index(large=large), set(wanted)
     for number in wanted:
         index.add([number])
-    if again:
-        index.forget()  # before anything was looked up
-    met += wanted[::3]
+    marks, seen = index.marks(), set[int]()
+    for page in (wanted[::3], met, again + wanted[::2], wanted[::3]):
+        new, others = marks.meet(page)
+        assert others == [number for number in page if number not in known]
+        assert sorted(new) == sorted(known.intersection(page) - seen)
+        seen |= known.intersection(page)
+        assert sorted(marks.missing()) == sorted(known - seen)
 
-    others = index.meet(met)
-    assert others == [number for number in met if number not in set(wanted)]
-    assert len(index) == len(set(wanted))
-    assert set(index.met()) == set(wanted) & set(met)
-    assert sorted(index.missing()) == sorted(set(wanted) - set(met))
-    assert all((number in index) == (number in wanted) for number in met + again)
-
-    index.forget()
-    index.meet(again)
-    assert set(index.met()) == set(wanted) & set(again)
+    assert (len(index), sorted(index)) == (len(known), sorted(known))
+    assert all((number in index) == (number in known) for number in met + again)
 
 
-@pytest.mark.parametrize("large", [100, 10**6], ids=["arrays", "dict"])
-def test_the_order_of_an_index_is_that_of_its_numbers(large: int) -> None:
+@pytest.mark.parametrize("large", [0, 10**6], ids=["arrays", "set"])
+def test_marks_are_those_of_one_walk(large: int) -> None:
+    """Another one begins without any, and neither changes what is looked up."""
+    index = Index(large=large)
+    index.add([10**7, 10**7 + 1])
+    first, second = index.marks(), index.marks()
+    first.meet([10**7])
+
+    assert (list(first.missing()), sorted(second.missing())) == ([10**7 + 1], [10**7, 10**7 + 1])
+    assert sorted(index) == [10**7, 10**7 + 1]
+
+
+@pytest.mark.parametrize("large", [100, 10**6], ids=["arrays", "set"])
+def test_the_order_of_what_is_missing_is_that_of_its_numbers(large: int) -> None:
     """Not that of their coming: the same set makes the same batches."""
     numbers = [10**7 + 7 * n for n in range(1000)]
     shuffled = random.Random(1).sample(numbers, len(numbers))
@@ -122,7 +130,7 @@ def test_the_order_of_an_index_is_that_of_its_numbers(large: int) -> None:
     other.add(shuffled[:200])
     other.add(shuffled[100:])
 
-    assert one.missing() == other.missing()
+    assert one.marks().missing() == other.marks().missing()
     assert len(other) == 1000
 
 
@@ -139,20 +147,8 @@ def test_many_phones_given_at_once_take_no_more_than_many_given_in_pieces() -> N
     assert peak < 7_000_000
 
 
-@pytest.mark.parametrize("large", [10, 10**6], ids=["arrays", "dict"])
-def test_an_index_may_forget_before_it_is_asked(large: int) -> None:
-    """As a run does, before its first look."""
-    numbers = random.Random(1).sample(range(10**7, 10**9), 50_000)
-    index = Index(large=large)
-    index.add(numbers)
-    index.forget()
-
-    assert index.meet(numbers) == []
-    assert len(index.missing()) == 0
-
-
 @pytest.mark.parametrize(("expected", "arrays"), [(0, False), (1000, False), (1001, True)])
-def test_where_many_are_expected_there_is_no_dict_first(expected: int, arrays: bool) -> None:
+def test_where_many_are_expected_there_is_no_set_first(expected: int, arrays: bool) -> None:
     """Its memory would be needed for a moment, beside what is there already."""
     index = Index(expected=expected, large=1000)
     index.add(range(10**7, 10**7 + 1000))

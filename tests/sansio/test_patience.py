@@ -37,3 +37,22 @@ def test_pauses_grow_and_end(error: errors.ViberError, expected: list[float]) ->
 
     assert pauses(error) == expected
     assert sum(expected) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("errors_before", "error", "said"),
+    [
+        (0, errors.RateLimitError(status=429, retry_after=3600), "wants to be left alone for 3600 seconds"),
+        (2, errors.RateLimitError(status=429, retry_after=250), "wants to be left alone for 250 seconds"),
+        (2, errors.RateLimitError(status=429, retry_after=100), "was away for 10 minutes"),
+        (0, errors.ServerError(status=503), "was away for 10 minutes"),
+        (0, errors.ConnectionFailedError(), "was away for 10 minutes"),
+    ],
+)
+def test_what_used_up_the_patience_is_said(errors_before: int, error: errors.ViberError, said: str) -> None:
+    """A provider that names an hour was not away for ten minutes: nobody asked it again."""
+    patience = Patience()
+    for _ in range(errors_before):
+        patience.pause(errors.RateLimitError(status=429, retry_after=250))
+
+    assert said in patience.why(error)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.shell.clock import in_virtual_time
-from viber_async._tasks import TaskOwner, beside
+from viber_async._tasks import TaskOwner, beside, until_ended
 
 
 async def forever() -> None:
@@ -114,3 +114,28 @@ async def test_a_failure_in_the_instant_of_a_cancel_harms_nobody() -> None:
         await waiter
 
     assert len(owner) == 0
+
+
+@in_virtual_time
+async def test_an_end_is_waited_for_however_often_the_one_who_waits_is_cancelled() -> None:
+    """And the cancel is raised then, not lost."""
+    task, loop = asyncio.create_task(asyncio.sleep(10)), asyncio.get_running_loop()
+    waiter, began = asyncio.create_task(until_ended(task)), loop.time()
+    for _ in range(3):
+        await asyncio.sleep(1)
+        waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+
+    assert (task.done(), loop.time() - began) == (True, pytest.approx(10))
+
+
+@in_virtual_time
+async def test_an_end_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    """Whoever waits says how long."""
+    task, loop = asyncio.create_task(forever()), asyncio.get_running_loop()
+    began = loop.time()
+    await until_ended(task, within=1.5)
+
+    assert (task.done(), loop.time() - began) == (False, pytest.approx(1.5))
+    task.cancel()

@@ -31,7 +31,7 @@ from viber_async import (
 from viber_async._session import Caller
 from viber_async.sync import journal as journals
 from viber_async.sync import lock as locks
-from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE, Begun, JournalFile, NoJournal
+from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE, Begun, Errand, JournalFile, NoJournal
 from viber_async.sync.lock import AccountLock
 
 B = 380_500_000_000
@@ -242,26 +242,186 @@ async def test_a_plan_that_was_carried_out_removes_nobody_again(killed, tmp_path
     assert provider.phones == set(phones(1, *range(4, 51)))
 
 
+@pytest.mark.parametrize(("ended", "left"), [("POST", 700), ("second DELETE", 200), ("last walk", 0)])
 @in_virtual_time
-async def test_an_old_plan_goes_on_only_where_nothing_is_to_be_removed(tmp_path: Path) -> None:
-    """Adds can do no harm; a removal of yesterday can."""
-    for mode, wanted in (("add_only", range(200)), ("mirror", range(50, 200))):
-        provider = BlacklistProvider(phones(*range(100)))
-        session, _ = session_over(provider=provider)
-        provider.faults.append(once(no(503), at=1))
-        async with session:
-            plan = await session.blacklist.plan(phones(*wanted), mode=mode)
-            provider.faults[:] = [lambda request: no(503) if request.method == "POST" else None]
-            with pytest.raises(SyncInterruptedError):
-                await session.blacklist.apply(plan, journal=tmp_path / mode)
-            provider.faults.clear()
-            old = evolve(plan, created_at=plan.created_at.replace(year=2020))
-            if mode == "add_only":
-                assert (await session.blacklist.apply(old, journal=tmp_path / mode)).converged
-            else:
-                with pytest.raises(SyncRefusedError) as caught:
-                    await session.blacklist.apply(old, journal=tmp_path / mode)
-                assert caught.value.reason == "expired"
+async def test_an_old_plan_goes_on_and_removes_nobody(ended: str, left: int, tmp_path: Path) -> None:
+    """Adds do no harm, a removal of yesterday may. What is left is said, and the next plan may have the journal."""
+    provider = BlacklistProvider(phones(*range(1500)))
+    how = {"mode": "mirror", "max_remove": 700}
+    session, _ = session_over(provider=provider)
+
+    def away(request: httpx.Request):
+        deleted = [method for method, _ in provider.history].count("DELETE")
+        now = {"POST": request.method == "POST", "second DELETE": deleted == 1, "last walk": deleted == 2}
+        return no(503) if now[ended] else None
+
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(700, 1600)), **how)
+        provider.faults.append(away)
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.apply(plan, journal=tmp_path / "journal")
+        provider.faults.clear()
+        sent = len(provider.history)
+        old = evolve(plan, created_at=plan.created_at.replace(year=2020))
+        report = await session.blacklist.apply(old, journal=tmp_path / "journal")
+
+        assert [method for method, _ in provider.history[sent:]] == (["POST"] if ended == "POST" else [])
+        assert (report.converged, report.added, report.removed) == (not left, 100, 700 - left)
+        said = [note for note in report.notes if "is good for an hour" in note]
+        assert [note.partition(" phones")[0] for note in said] == [str(left)] * bool(left)
+
+        again = await session.blacklist.plan(phones(*range(700, 1600)), **how)
+        report = await session.blacklist.apply(again, journal=tmp_path / "journal")
+        assert (report.converged, report.removed) == (True, left)
+    assert provider.phones == set(phones(*range(700, 1600)))
+
+
+@in_virtual_time
+async def test_an_old_plan_that_is_gone_on_with_repeats_no_removal(tmp_path: Path) -> None:
+    """Not even one that was not answered clearly, and turns out in the end not to have happened."""
+    provider = BlacklistProvider(phones(*range(200)))
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(2, 200)), mode="mirror")
+        provider.faults.append(once(ok({"result": True, "deleted": 1}), method="DELETE"))
+        provider.faults.append(lambda request: no(503) if "DELETE" in dict(provider.writes) else None)
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.apply(plan, journal=tmp_path / "journal")
+        provider.faults.clear()
+        old = evolve(plan, created_at=plan.created_at.replace(year=2020))
+        report = await session.blacklist.apply(old, journal=tmp_path / "journal")
+
+    assert [method for method, _ in provider.writes] == ["DELETE"]
+    assert (report.converged, report.removed, report.lingering) == (False, 0, 2)
+
+
+@in_virtual_time
+async def test_an_old_plan_that_came_to_its_end_is_refused(tmp_path: Path) -> None:
+    """Whoever starts yesterday's plan today has taken the wrong file."""
+    provider = BlacklistProvider(phones(*range(200)))
+    session, _ = session_over(provider=provider)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(2, 200)), mode="mirror")
+        await session.blacklist.apply(plan, journal=tmp_path / "journal")
+        old = evolve(plan, created_at=plan.created_at.replace(year=2020))
+        with pytest.raises(SyncRefusedError) as caught:
+            await session.blacklist.apply(old, journal=tmp_path / "journal")
+
+    assert caught.value.reason == "expired"
+
+
+# Rows and callbacks are kept as well
+
+
+@pytest.mark.parametrize("tried", [True, False])
+@in_virtual_time
+async def test_who_was_put_there_anew_is_not_removed_by_the_sync_that_goes_on(tried: bool, tmp_path: Path) -> None:
+    """Somebody else took them off, they said stop again: the journal knows the rows that the first run meant."""
+    provider = BlacklistProvider(phones(*range(1500)))
+    how = {"mode": "mirror", "max_remove": 700, "journal": tmp_path / "journal"}
+    session, _ = session_over(provider=provider)
+    provider.faults.append(
+        lambda request: no(503) if [method for method, _ in provider.writes].count("DELETE") > int(tried) else None
+    )
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(*range(700, 1500)), **how)
+        provider.faults.clear()
+        (old,) = (number for number, row in provider.rows.items() if row["phone"] == B + 699)
+        del provider.rows[old]
+        provider.put(B + 699)
+        report = await session.blacklist.sync(phones(*range(700, 1500)), **how)
+
+    assert provider.phones == set(phones(*range(699, 1500)))
+    assert (report.converged, report.removed, report.lingering) == (not tried, 699, int(tried))
+    assert any("1 more phones could go" in note for note in report.notes)
+
+
+@in_virtual_time
+async def test_who_is_put_there_anew_while_a_sync_runs_is_not_removed_by_its_last_pass() -> None:
+    """Though the DELETE was not answered clearly, and would be repeated for whoever is in the old row."""
+    provider = BlacklistProvider(phones(*range(200)))
+
+    def unclear(request: httpx.Request, _response: httpx.Response):
+        if request.method != "DELETE" or len(provider.history) > 1:
+            return None
+        provider.put(B + 1)
+        return ok({"result": True})
+
+    provider.after = unclear
+    session, _ = session_over(provider=provider)
+    async with session:
+        report = await session.blacklist.sync(phones(*range(2, 200)), mode="mirror")
+
+    assert [method for method, _ in provider.history] == ["DELETE"]
+    assert provider.phones == set(phones(*range(1, 200)))
+    assert (report.converged, report.removed, report.lingering) == (False, 1, 1)
+
+
+@pytest.mark.parametrize("errand", ["sync", "apply"])
+@in_virtual_time
+async def test_a_run_that_asked_is_gone_on_with_by_one_that_asks(errand: str, tmp_path: Path) -> None:
+    """Without the callback nobody would hear who has said stop meanwhile; with another one it goes on."""
+    provider = BlacklistProvider(phones(*range(200)))
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "DELETE" else None)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(2, 200)), mode="mirror")
+
+        async def run(still_wanted):
+            if errand == "apply":
+                return await session.blacklist.apply(plan, journal=tmp_path / "journal", still_wanted=still_wanted)
+            return await session.blacklist.sync(
+                phones(*range(2, 200)), mode="mirror", journal=tmp_path / "journal", still_wanted=still_wanted
+            )
+
+        with pytest.raises(SyncInterruptedError):
+            await run(lambda _: [])
+        provider.faults.clear()
+        asked = len(provider.requests)
+        with pytest.raises(SyncRefusedError, match="was begun with a callback still_wanted: give it again") as caught:
+            await run(None)
+        assert (caught.value.reason, len(provider.requests)) == ("still_wanted", asked)
+        report = await run(lambda _: [B + 1])
+
+    assert (report.converged, report.removed, report.late) == (True, 1, 1)
+    assert provider.phones == set(phones(*range(1, 200)))
+
+
+@in_virtual_time
+async def test_a_run_that_removes_nobody_needs_no_callback_to_go_on(tmp_path: Path) -> None:
+    """There is nothing to ask about."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "POST" else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(phones(1), journal=tmp_path / "journal", still_wanted=lambda _: [])
+        provider.faults.clear()
+
+        assert (await session.blacklist.sync(phones(1), journal=tmp_path / "journal")).converged
+
+
+@in_virtual_time
+async def test_two_lists_whose_names_look_alike_are_two_errands(tmp_path: Path) -> None:
+    """A phone in a path is masked where it is shown, and told apart all the same."""
+    provider = BlacklistProvider()
+    one, other = tmp_path / "380931111111.txt", tmp_path / "380931234111.txt"
+    for path in (one, other):
+        path.write_text(f"{B + 1}\n")
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "POST" else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(one, journal=tmp_path / "journal")
+        with pytest.raises(SyncRefusedError, match="another sync") as caught:
+            await session.blacklist.sync(other, journal=tmp_path / "journal")
+        provider.faults.clear()
+        report = await session.blacklist.sync(str(one), journal=tmp_path / "journal")
+
+    assert "380931111111" not in str(caught.value)
+    assert "3809•••••111" in str(caught.value)
+    assert report.converged
 
 
 @in_virtual_time
@@ -444,6 +604,67 @@ async def test_closing_while_the_journal_is_written_is_named_too(
         await task
 
 
+@pytest.mark.parametrize("cancels", [1, 2, 3])
+@in_virtual_time
+async def test_the_lock_is_held_until_nothing_is_under_way_any_more(cancels: int, tmp_path: Path) -> None:
+    """However often it is cancelled: a request that is still being ended may still arrive."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    account = Caller(session._parts, session._options).account
+    arrived, held = asyncio.Event(), list[str]()
+
+    async def ends_slowly(_request):
+        arrived.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.4)
+            with pytest.raises(SyncRefusedError) as caught:
+                AccountLock(account).take()
+            held.append(caught.value.reason)
+
+    provider.faults.append(once(ends_slowly, at=1))
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1), journal=tmp_path / "journal"))
+        await arrived.wait()
+        for _ in range(cancels):
+            task.cancel()
+            await asyncio.sleep(0.1)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert held == ["locked"]
+
+        assert (await session.blacklist.sync(phones(1), journal=tmp_path / "journal")).converged
+
+
+async def test_the_lock_is_held_until_the_journal_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancel that comes in the last moment waits as well, and is not lost."""
+
+    async def turns() -> None:
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    session, _ = session_over(provider=BlacklistProvider())
+    account, loop = Caller(session._parts, session._options).account, asyncio.get_running_loop()
+    held, really = list[str](), JournalFile.close
+
+    def closes_slowly(self: JournalFile) -> None:
+        loop.call_soon_threadsafe(task.cancel)
+        asyncio.run_coroutine_threadsafe(turns(), loop).result()
+        with pytest.raises(SyncRefusedError) as caught:
+            AccountLock(account).take()
+        held.append(caught.value.reason)
+        really(self)
+
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1), journal=tmp_path / "journal"))
+        monkeypatch.setattr(JournalFile, "close", closes_slowly)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert held == ["locked"]
+
+
 # One at a time
 
 
@@ -575,6 +796,9 @@ def test_without_a_state_home_locks_are_in_the_users_own(monkeypatch: pytest.Mon
 # The journal's file
 
 
+ERRAND = Errand("errand", digest="d", asks=True)
+
+
 def found_in(path: Path) -> Begun | None:
     """Give what a journal tells of, to whoever opens it next."""
     journal = JournalFile(str(path))
@@ -600,7 +824,7 @@ def path(tmp_path: Path) -> Path:
 def filled(path: Path) -> Path:
     """A journal of a run that did not end."""
     journal = opened(path)
-    journal.begin("errand", array("q", range(B, B + 12_000)))
+    journal.begin(ERRAND, array("q", range(B, B + 12_000)), array("q", range(164, 164 + 12_001)))
     journal.settle(journal.intend(ADD, array("q", phones(1, 2))), DONE)
     journal.settle(journal.intend(ADD, array("q", phones(3))), REFUSED)
     journal.intend(REMOVE, array("q", phones(4)))
@@ -615,12 +839,15 @@ def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
     begun = found_in(filled)
 
     assert begun == Begun(
-        "errand",
+        ERRAND,
         planned=array("q", range(B, B + 12_000)),
+        rows=array("q", range(164, 164 + 12_001)),
         added=array("q", phones(1, 2)),
         removed=array("q", phones(4, 5, 6)),
         gone=array("q", phones(5)),
     )
+    assert begun is not None
+    assert begun.errand.asks
     assert str(B) not in repr(begun)
 
 
@@ -640,15 +867,16 @@ def test_the_file_is_for_the_owner_alone(path: Path) -> None:
 def test_every_step_is_in_the_file_itself(path: Path) -> None:
     """Also if its log is lost."""
     journal = opened(path)
-    journal.begin("errand", array("q"))
+    journal.begin(ERRAND, array("q"), array("q"))
     journal.intend(ADD, array("q", phones(1)))
     copy = path.parent / "copy"
     copy.write_bytes(path.read_bytes())
     copy.chmod(0o600)
     journal.close()
 
+    none = array("q")
     assert found_in(copy) == Begun(
-        "errand", planned=array("q"), added=array("q", phones(1)), removed=array("q"), gone=array("q")
+        ERRAND, planned=none, rows=none, added=array("q", phones(1)), removed=none, gone=none
     )
 
 
@@ -659,6 +887,12 @@ def truncated(path: Path) -> None:
 
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
+
+
+def inconsistent(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(36)  # how many pages of the file are free
+        file.write((7).to_bytes(4, "big"))
 
 
 def no_database(path: Path) -> None:
@@ -695,15 +929,17 @@ def change(statement: str, *values: object) -> Callable[[Path], None]:
         truncated,
         emptied,
         no_database,
+        inconsistent,
         linked,
         readable,
         odd_log,
         change("PRAGMA application_id=7"),
-        change("PRAGMA user_version=2"),
+        change("PRAGMA user_version=1"),
         change("UPDATE steps SET state = 'refused' WHERE kind = 'remove'"),
         change("UPDATE steps SET phones = zeroblob(8) WHERE id = 1"),
         change("UPDATE steps SET seal = 'x' WHERE id = 1"),
         change("DELETE FROM steps WHERE kind = 'planned' AND id = 1"),
+        change("DELETE FROM steps WHERE kind = 'rows' AND id = 3"),
         change("UPDATE meta SET value = ? WHERE name = 'run'", b'{"errand": "", "over": true, "steps": 0}'),
         change("DELETE FROM meta WHERE name = 'secret'"),
         change("DROP TABLE steps"),
@@ -772,7 +1008,7 @@ def test_a_journal_that_fails_in_the_middle_ends_the_run(
 ) -> None:
     """D05, D06: without it nothing is sent."""
     journal = opened(path)
-    journal.begin("errand", array("q"))
+    journal.begin(ERRAND, array("q"), array("q"))
     match trouble:
         case "replaced":
             path.rename(path.parent / "away")
@@ -809,12 +1045,12 @@ async def test_nothing_is_sent_that_the_journal_does_not_hold(tmp_path: Path) ->
 def test_no_journal_is_a_journal_that_remembers_nothing() -> None:
     """For runs that need not be resumed."""
     journal = NoJournal()
-    journal.begin("errand", array("q"))
+    journal.begin(ERRAND, array("q"), array("q"))
     journal.settle(journal.intend(ADD, array("q")), DONE)
     journal.finish()
     journal.close()
 
-    assert (journal.path, journal.open("account"), journal.done) == (None, None, "")
+    assert (journal.path, journal.open("account"), journal.done) == (None, None, None)
 
 
 # A plan's file

@@ -434,3 +434,15 @@ async def test_a_file_that_has_become_something_else_has_no_lines(tmp_path, capl
 
     assert await source.lines_of({P + 1}) == {}
     assert "read again for lines, and not to its end" in caplog.text
+
+
+async def test_a_file_in_a_folder_that_is_closed_to_us_has_no_lines(tmp_path, monkeypatch):
+    """Not every Python's Path says of such a file that it is none: some raise, in the middle of a report."""
+
+    def closed(path, **_how):
+        raise PermissionError(13, "Permission denied", path)
+
+    source = Source(written(tmp_path / "list", f"{P}\n"))
+    monkeypatch.setattr(os, "stat", closed)
+
+    assert await source.lines_of({P}) == {}

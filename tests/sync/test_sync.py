@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from viber_async import (
 )
 from viber_async._sansio.batches import MOST_REFUSED
 from viber_async._sansio.guards import check_age
+from viber_async._sansio.numbers import Index
 
 B = 380_500_000_000
 DAY = timedelta(days=1)
@@ -570,6 +572,7 @@ async def test_a_refused_batch_is_halved_until_the_bad_phone_stands_alone() -> N
 
     assert provider.phones == set(phones(*range(1500))) - {int(bad)}
     assert (report.added, report.rejected, report.unverified, report.wanted) == (1499, 1, 0, 1500)
+    assert not report.converged
     assert [(each.shown, each.reason, each.line) for each in report.refused] == [("3805•••••777", "bad phone", 778)]
     assert any("refused 1 phones" in note for note in report.notes)
     assert sum(bad in sent for _, sent in provider.writes) <= 10
@@ -626,7 +629,7 @@ async def test_many_neighbours_that_are_refused_do_not_hold_up_the_others(first)
     async with session:
         report = await session.blacklist.sync(phones(*range(1000)))
 
-    assert (report.converged, report.added, report.rejected) == (True, 850, 150)
+    assert (report.added, report.rejected, report.unverified) == (850, 150, 0)
 
 
 @in_virtual_time
@@ -646,6 +649,28 @@ async def test_a_phone_that_cannot_be_removed_is_reported() -> None:
 
     assert provider.phones == set(phones(1, *range(4, 50)))
     assert (report.removed, len(report.refused), report.rejected) == (3, 1, 0)
+    assert not report.converged
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@in_virtual_time
+async def test_who_was_refused_and_is_as_wanted_all_the_same_is_no_fault(method) -> None:
+    """Somebody else did it meanwhile: what is there counts, and not what was answered."""
+    provider = BlacklistProvider(phones(*range(50)))
+
+    def elsewhere(request: httpx.Request):
+        if request.method != method:
+            return None
+        provider._carry_out(request)
+        return no(422, {"message": "no"})
+
+    provider.faults.append(elsewhere)
+    session, _ = session_over(provider=provider)
+    wanted = phones(*range(51)) if method == "POST" else phones(0, *range(2, 50))
+    async with session:
+        report = await session.blacklist.sync(wanted, mode="mirror")
+
+    assert (report.converged, len(report.refused), report.unverified, report.lingering) == (True, 1, 0, 0)
 
 
 # A provider that lies
@@ -1037,6 +1062,42 @@ async def test_a_long_outage_ends_resumably_and_costs_little(fault, tmp_path: Pa
 
     assert caught.value.journal == str(path)
     assert len(provider.requests) < 105 + 1 + 25
+
+
+@in_virtual_time
+async def test_a_provider_that_asks_for_an_hour_is_quoted() -> None:
+    """Nothing was waited for, and nothing is said to have been."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda _: no(429, {"error_code": 2020202020}, retry_after="3600"))
+    async with session:
+        with pytest.raises(SyncInterruptedError, match="left alone for 3600 seconds, longer than is waited for"):
+            await session.blacklist.sync(phones(1))
+
+    assert len(provider.requests) == 1
+
+
+@in_virtual_time
+async def test_the_wanted_side_is_taken_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second index beside the plan's would be what a sync of ten million needs most of its memory for."""
+    taken = list[int]()
+    really = Index.add
+
+    def add(self: Index, numbers: Iterable[int]) -> None:
+        taken.extend(held := list(numbers))
+        really(self, held)
+
+    monkeypatch.setattr(Index, "add", add)
+    session, _ = session_over(provider=BlacklistProvider(phones(*range(1000))))
+    async with session:
+        report = await session.blacklist.sync(phones(*range(10, 1010)), mode="mirror")
+        by_sync = len(taken)
+        plan = await session.blacklist.plan(phones(*range(10, 1020)), mode="mirror")
+        await session.blacklist.apply(plan)
+
+    assert (report.converged, report.added, report.already_there) == (True, 10, 990)
+    assert by_sync == 1000
+    assert len(taken) - by_sync == 1010
 
 
 @pytest.mark.fault("R06")

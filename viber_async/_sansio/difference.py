@@ -20,10 +20,10 @@ from attrs import field, frozen
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.number_page import NO_NUMBER
-from viber_async._sansio.numbers import PRIME, fingerprint, together, without
+from viber_async._sansio.numbers import fingerprint, together, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
     from viber_async._sansio.number_page import NumberPage
@@ -69,8 +69,8 @@ class Changes:
 
     adds: array[int] = field(repr=False)
     removes: array[int] = field(repr=False)
-    there: array[int] = field(repr=False)
-    """Wanted, and there already."""
+    unchanged: int
+    """How many are wanted and there already."""
     kept: Kept
     unread: tuple[Unread, ...]
     removable: int
@@ -81,10 +81,24 @@ class Changes:
     """Phones that could be removed, and are left for another run."""
     back: int
     """Phones that an interrupted run removed, and that are there all the same."""
+    anew: set[int] = field(repr=False)
+    """Phones that it was to remove, and that somebody has put there anew since: they stay."""
     rest_print: int
     """Of the phones that are neither wanted nor to be removed."""
     rows: array[int] = field(repr=False)
     """The ids of the rows with the phones to be removed: whoever is put on the blacklist anew has another one."""
+
+
+@frozen(kw_only=True)
+class Earlier:
+    """What is known of a run that was interrupted, and is gone on with."""
+
+    left: set[int] = field(repr=False)
+    """The phones that it was to remove, without those that it certainly did: nothing else is removed."""
+    rows: set[int] = field(repr=False)
+    """The ids of the rows that it was to remove."""
+    removed: set[int] = field(repr=False)
+    """The phones that it has tried to remove."""
 
 
 class Difference:
@@ -92,6 +106,7 @@ class Difference:
 
     def __init__(self, index: Index, *, terms: Terms, salt: int, is_young: IsYoung) -> None:
         self._index = index
+        self._marks = index.marks()
         self._terms = terms
         self._salt = salt
         self._is_young = is_young
@@ -101,7 +116,7 @@ class Difference:
         self._protected = array("q")
         """Phones of rows that stay; another row of the same phone may be a candidate."""
         self._owned = 0
-        self._others_print = 1
+        self._there_print = self._others_print = 1
         self._unreadable = 0
         self._foreign = 0
         self._young = 0
@@ -112,12 +127,13 @@ class Difference:
         phones = page.phones
         if page.unreadable:
             self._note(page, new)
-        others = self._index.meet(
+        there, others = self._marks.meet(
             phones
             if len(new) == len(phones) and not page.unreadable
             else [phones[i] for i in new if phones[i] != NO_NUMBER]
         )
-        self._others_print = self._others_print * fingerprint(others, self._salt) % PRIME
+        self._there_print = together(self._there_print, fingerprint(there, self._salt))
+        self._others_print = together(self._others_print, fingerprint(others, self._salt))
         if not self._terms.mirrors:
             return
         if page.descriptions is None or page.dates is None:
@@ -151,38 +167,40 @@ class Difference:
                 self._candidates.append(phone)
                 self._rows.append(page.ids[i])
 
-    def finish(
-        self, *, only: Iterable[int] | None = None, removed: Iterable[int] = (), unclear: Endings | None = None
-    ) -> Changes:
-        """Give what came out when the walk is over; with *only*, nothing else is removed.
-
-        *removed* are phones that an interrupted run has tried to remove, *unclear* how the entries end that could not
-        be read.
-        """
+    def finish(self, *, earlier: Earlier | None = None, unclear: Endings | None = None) -> Changes:
+        """Give what came out when the walk is over; *unclear* tells how the entries end that could not be read."""
         removes = set(self._candidates)
         removes.difference_update(self._protected)
         meant = set[int]() if unclear is None else unclear.among(removes)
         removes -= meant
         could = len(removes)
-        if only is not None:
-            removes.intersection_update(only)
+        anew, back = set[int](), 0
+        if earlier is not None:
+            back = len(earlier.removed.intersection(chain(self._candidates, self._protected)))
+            removes &= earlier.left
+            anew = {phone for row, phone in self._removable() if phone in removes and row not in earlier.rows}
+            removes -= anew
         gone = fingerprint((number for number in self._candidates if number in removes), self._salt)
-        adds, there = self._index.missing(), self._index.met()
-        there_print = fingerprint(there, self._salt)
+        adds = self._marks.missing()
         return Changes(
             adds=adds,
             removes=array("q", sorted(removes)),
-            there=there,
+            unchanged=len(self._index) - len(adds),
             kept=Kept(unreadable=self._unreadable, foreign=self._foreign, young=self._young, unclear=len(meant)),
             unread=tuple(self._unread),
             removable=self._owned,
-            wanted_print=together(there_print, fingerprint(adds, self._salt)),
-            remote_print=together(there_print, self._others_print),
+            wanted_print=together(self._there_print, fingerprint(adds, self._salt)),
+            remote_print=together(self._there_print, self._others_print),
             rest_print=without(self._others_print, gone),
             left=could - len(removes),
-            back=len(set(removed).intersection(chain(self._candidates, self._protected))),
-            rows=array("q", (row for row, phone in zip(self._rows, self._candidates, strict=True) if phone in removes)),
+            back=back,
+            anew=anew,
+            rows=array("q", (row for row, phone in self._removable() if phone in removes)),
         )
+
+    def _removable(self) -> Iterator[tuple[int, int]]:
+        """Give the candidates, each behind the id of its row."""
+        return zip(self._rows, self._candidates, strict=True)
 
 
 def age_rule(terms: Terms, *, now: datetime, time_zone: tzinfo | None) -> IsYoung:

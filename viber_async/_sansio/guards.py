@@ -154,13 +154,17 @@ def _replaced(facts: Facts) -> None:
 
 def check_age(created_at: datetime, *, now: datetime) -> None:
     """Refuse a plan that is too old, or of the future; both moments know their zone."""
-    age = now - created_at
-    if not -CLOCK_SLACK <= age <= EXPIRES:
+    if not is_good(created_at, now=now):
         raise SyncRefusedError(
             f"the plan was made at {created_at:%Y-%m-%d %H:%M:%S} UTC and it is {now:%Y-%m-%d %H:%M:%S} UTC: it is "
             f"good for {EXPIRES.total_seconds() / 60:.0f} minutes. Make a new one. Nothing was written",
             reason="expired",
         )
+
+
+def is_good(created_at: datetime, *, now: datetime) -> bool:
+    """Tell whether what a plan says of removals may still be believed; both moments know their zone."""
+    return -CLOCK_SLACK <= now - created_at <= EXPIRES
 
 
 def check_account(plans: str, ours: str) -> None:

@@ -40,13 +40,23 @@ class Patience:
             return 0.0 if self._turned_away == 1 else None  # a token that was revoked is replaced by then
         elif not is_transient(error):
             return None
-        asked = error.retry_after if isinstance(error, errors.ApiError) else None
-        pause = max(self._pause, asked or 0.0)
+        pause = max(self._pause, _asked(error))
         if self._waited + pause > LONGEST:
             return None
         self._waited += pause
         self._pause = min(self._pause * GROWTH, CAP)
         return pause
+
+    def why(self, error: errors.ViberError) -> str:
+        """Say what used it up, if *error*, which is transient, came last."""
+        if self._waited + _asked(error) > LONGEST:
+            return f"the provider wants to be left alone for {_asked(error):.0f} seconds, longer than is waited for"
+        return f"the provider was away for {LONGEST / 60:.0f} minutes"
+
+
+def _asked(error: errors.ViberError) -> float:
+    """Give the seconds that the provider asks to wait."""
+    return (isinstance(error, errors.ApiError) and error.retry_after) or 0.0
 
 
 def is_transient(error: errors.ViberError) -> bool:

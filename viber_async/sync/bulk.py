@@ -10,7 +10,8 @@ from attrs import evolve
 from viber_async._defaults import PAGE_ROWS
 from viber_async._sansio.number_page import list_numbers
 from viber_async._sansio.paging import MAX_LIMIT, Walk
-from viber_async._sansio.patience import LONGEST, Patience, is_transient
+from viber_async._sansio.patience import Patience, is_transient
+from viber_async._tasks import until_ended
 from viber_async.errors import BadRequestError, SyncInterruptedError, ViberError
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ T = TypeVar("T")
 
 PROBE_RETRIES: Final = 1
 """Ours: what a try after a pause repeats by itself; an outage is not answered with three requests each time."""
+
+
+ENDS_WITHIN: Final = 1.5
+"""Ours: seconds that a request may take to end once it is cancelled; a safe moment is waited for half a second."""
 
 
 class Bulk:
@@ -52,6 +57,9 @@ class Bulk:
         journey = caller.journey(call)
         try:
             return await caller.reply(call, journey)
+        except asyncio.CancelledError:
+            await until_ended(journey.task, within=ENDS_WITHIN)  # it may still arrive: the lock is held until then
+            raise
         finally:
             self.told.requests += journey.attempts
 
@@ -99,7 +107,7 @@ async def pause(patience: Patience, error: ViberError) -> None:
         await asyncio.sleep(seconds)
     elif is_transient(error):
         raise SyncInterruptedError(
-            f"the provider was away for {LONGEST / 60:.0f} minutes ({error}); run the same again to go on",
+            f"{patience.why(error)} ({error}); run the same again to go on",
             delivery=error.delivery,
         ) from error
     else:

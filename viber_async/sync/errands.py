@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from anyio import CancelScope
-
 from viber_async._exchange import without_frames
 from viber_async._sansio.blacklist import count_blacklist
-from viber_async._sansio.guards import check_account, check_age, moved
+from viber_async._sansio.difference import Earlier
+from viber_async._sansio.guards import check_account, check_age, is_good, moved
 from viber_async._sansio.numbers import Index, fingerprint, together
 from viber_async._sansio.privacy import refused
+from viber_async._tasks import until_ended
 from viber_async.errors import SyncInterruptedError, SyncRefusedError
 from viber_async.sync.bulk import Bulk
 from viber_async.sync.callbacks import Asked, Told
-from viber_async.sync.journal import Begun, JournalFile, NoJournal
+from viber_async.sync.journal import Begun, Errand, JournalFile, NoJournal
 from viber_async.sync.lock import AccountLock
 from viber_async.sync.planning import Planner, source_of
 from viber_async.sync.run import Run, Todo
@@ -65,17 +65,17 @@ async def apply(
     asks = made.still_wanted if still_wanted is None else still_wanted
     check_account(made.account, caller.account)
     if made.asks and asks is None and made.removes:
-        raise SyncRefusedError(
-            "the plan was made with a callback still_wanted, and a file cannot hold one: give it again. Nothing was "
-            "written",
-            reason="still_wanted",
-        )
+        raise asks_no_more("the plan was made with a callback still_wanted, and a file cannot hold one")
+    errand = Errand(f"plan {made.id}", asks=asks is not None)
     async with Hall.opened(caller, journal, asks, progress) as hall:
-        begun = await hall.begun(f"plan {made.id}") or hall.done(made)
-        if begun is None or made.removes:
-            check_age(made.created_at, now=datetime.now(UTC))
+        unfinished = await hall.begun(errand)
+        begun, now = unfinished or hall.done(errand, made), datetime.now(UTC)
+        if begun is None or (unfinished is None and made.removes):
+            check_age(made.created_at, now=now)
         todo = await hall.todo(made, begun)
-        return await hall.run(made, todo, begun, errand=f"plan {made.id}")
+        if not is_good(made.created_at, now=now):
+            todo = todo.without_removals(made)
+        return await hall.run(made, todo, begun, errand=errand)
 
 
 async def sync(  # noqa: PLR0913 - as the public call
@@ -89,15 +89,16 @@ async def sync(  # noqa: PLR0913 - as the public call
 ) -> SyncReport:
     """Plan, apply and verify; or go on with the run that *journal* tells of."""
     async with Hall.opened(caller, journal, still_wanted, progress) as hall:
-        errand = f"sync {terms.mode} owner {terms.owner} from {source.name}"
+        errand = Errand(
+            f"sync {terms.mode} owner {terms.owner} from {source.name}",
+            digest=source.digest,
+            asks=still_wanted is not None,
+        )
         begun = await hall.begun(errand)
         planner = Planner(hall.bulk, hall.thread, terms, still_wanted)
-        if begun is None:
-            made, fresh = await planner.plan(source), True
-        else:
-            made = await planner.plan(source, only=left_to_remove(begun), removed=begun.removed)
-            fresh = not begun.removed or (made.walk.complete and not planner.back)
-        todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, fresh=fresh)
+        made = await planner.plan(source, earlier=None if begun is None else earlier(begun))
+        fresh = begun is None or not begun.removed or (made.walk.complete and not planner.back)
+        todo = Todo(adds=made.adds.numbers, removes=made.removes.numbers, anew=planner.anew, fresh=fresh)
         return await hall.run(made, todo, begun, errand=errand, source=source)
 
 
@@ -131,9 +132,10 @@ class Hall:
             error.journal = hall._journal.path
             raise
         finally:
+            closing = asyncio.get_running_loop().run_in_executor(hall.thread, hall._journal.close)
             try:
-                with CancelScope(shield=True):
-                    await hall.thread.run(hall._journal.close)
+                await until_ended(closing)
+                closing.result()
             finally:
                 lock.release()
                 hall.thread.leave()
@@ -145,23 +147,29 @@ class Hall:
         how = "run the same again" if path is None else f"run the same again with the journal {path}"
         return SyncInterruptedError(f"the sync did not end: {why}; {how} to go on", journal=path)
 
-    async def begun(self, errand: str) -> Begun | None:
+    async def begun(self, errand: Errand) -> Begun | None:
         """Give the run that is gone on with, if there is one; it must be of the same *errand*."""
         begun = await self.thread.run(lambda: self._journal.open(self.bulk.caller.account))
-        if begun is not None and begun.errand != errand:
+        if begun is None:
+            return None
+        if begun.errand != errand:
             raise SyncRefusedError(
-                f"the journal {self._journal.path} tells of another sync that was not finished ({begun.errand}): "
+                f"the journal {self._journal.path} tells of another sync that was not finished ({begun.errand.shown}): "
                 "finish that one by the call that began it, or name another journal. Nothing was written",
                 reason="journal",
             )
+        if begun.errand.asks and not errand.asks and begun.planned:
+            raise asks_no_more(
+                f"the run that the journal {self._journal.path} tells of was begun with a callback still_wanted"
+            )
         return begun
 
-    def done(self, made: SyncPlan) -> Begun | None:
+    def done(self, errand: Errand, made: SyncPlan) -> Begun | None:
         """Give what is left of a run over *made* that came to its end: nothing to remove. Who is back has come back."""
-        errand, none = f"plan {made.id}", array("q")
         if self._journal.done != errand:
             return None
-        return Begun(errand, planned=none, added=none, removed=none, gone=made.removes.numbers)
+        none = array("q")
+        return Begun(errand, planned=none, rows=none, added=none, removed=none, gone=made.removes.numbers)
 
     async def todo(self, made: SyncPlan, begun: Begun | None) -> Todo:
         """Give what is to be done of *made* after a look at the other side, which must not have moved.
@@ -186,15 +194,12 @@ class Hall:
 
     async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int], set[int]]:
         """Give what is missing, what is still to be removed, and who is there anew, if that is what the plan says."""
-        index, adds, removes = Index(expected=len(made.there)), Index(), set(made.removes.numbers)
-        adds.add(made.adds.numbers)
-        index.add(made.adds.numbers)
-        index.add(made.there.numbers)
+        marks, removes = await self.thread.run(made.wanted.marks), set(made.removes.numbers)
         found, anew, known, rest = set[int](), set[int](), set(made.rows), 1
 
         def take(page: NumberPage, new: Sequence[int]) -> None:
             nonlocal rest
-            others = index.meet([page.phones[i] for i in new if page.phones[i]])
+            _, others = marks.meet([page.phones[i] for i in new if page.phones[i]])
             here = removes.intersection(others)
             found.update(here)
             if here:
@@ -202,9 +207,11 @@ class Hall:
             rest = together(rest, fingerprint((number for number in others if number not in here), made.salt))
 
         walk = await self.bulk.walk(take, phase="check")
-        missing = index.missing()
+        missing = marks.missing()
         if begun is None:
-            if f"{rest:x}" != made.rest_digest or adds.meet(missing):
+            adds = Index()
+            adds.add(made.adds.numbers)
+            if f"{rest:x}" != made.rest_digest or not all(map(adds.__contains__, missing)):
                 raise moved("other phones came or went")
             if anew:
                 raise moved(f"{len(anew)} of the phones to be removed were put there anew")
@@ -215,11 +222,11 @@ class Hall:
         return missing, array("q", sorted(found)), anew
 
     async def run(
-        self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: str, source: Source | None = None
+        self, made: SyncPlan, todo: Todo, begun: Begun | None, *, errand: Errand, source: Source | None = None
     ) -> SyncReport:
         """Carry *made* out, from its first line in the journal to its last; *source* tells of lines."""
         if begun is None:
-            await self.thread.run(lambda: self._journal.begin(errand, made.removes.numbers))
+            await self.thread.run(lambda: self._journal.begin(errand, made.removes.numbers, made.rows))
         run = Run(
             made,
             todo=todo,
@@ -235,9 +242,15 @@ class Hall:
         return report
 
 
-def left_to_remove(begun: Begun) -> set[int]:
-    """Give what an interrupted run had planned to remove, without those that it certainly did."""
-    return set(begun.planned).difference(begun.gone)
+def earlier(begun: Begun) -> Earlier:
+    """Give what a new plan has to know of a run that is gone on with."""
+    left = set(begun.planned).difference(begun.gone)
+    return Earlier(left=left, rows=set(begun.rows), removed=set(begun.removed))
+
+
+def asks_no_more(why: str) -> SyncRefusedError:
+    """Give the error for a run that would remove without the callback that it was begun with."""
+    return SyncRefusedError(f"{why}: give it again. Nothing was written", reason="still_wanted")
 
 
 def journal_at(path: str | os.PathLike[str] | None) -> Journal:

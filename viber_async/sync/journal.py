@@ -20,10 +20,11 @@ from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from viber_async._private_database import be_careful, connected, fill, look_at, make_whole, pragma
 from viber_async._private_file import NotPrivateError, check_directory, make_directory
+from viber_async._sansio.batches import parts
 from viber_async.errors import SyncInterruptedError, SyncRefusedError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID: Final = 0x56424C4A
 """VBLJ, in the header of the file."""
-VERSION: Final = 1
+VERSION: Final = 2
 SCHEMA: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
     CREATE TABLE steps (
@@ -43,9 +44,10 @@ SCHEMA: Final = """
     );
 """
 PIECE: Final = 10_000
-"""Planned phones in one row."""
+"""Planned phones, or their rows' ids, in one row."""
 
 PLANNED: Final = "planned"
+ROWS: Final = "rows"
 ADD: Final = "add"
 REMOVE: Final = "remove"
 
@@ -63,19 +65,35 @@ class Distrusted(Exception):  # noqa: N818 - never leaves this file
 
 
 @frozen
+class Errand:
+    """What a run is to do: equal for those that may go on with it."""
+
+    shown: str
+    """For people."""
+    digest: str = field(kw_only=True, default="", repr=False)
+    """Of what people are not shown, but what makes it another one."""
+    asks: bool = field(kw_only=True, default=False, eq=False)
+    """There is a callback ``still_wanted``."""
+
+
+@frozen
 class Begun:
     """A run that was not finished."""
 
-    errand: str
-    """What it was to do: equal for the runs that may go on with it."""
+    errand: Errand
     planned: array[int] = field(kw_only=True, repr=False)
     """The phones that it was to remove."""
+    rows: array[int] = field(kw_only=True, repr=False)
+    """The ids of their rows: whoever is in another one was put there since."""
     added: array[int] = field(kw_only=True, repr=False)
     """Those that may have been added by it: all that were tried."""
     removed: array[int] = field(kw_only=True, repr=False)
     """Those that may have been removed by it: all that were tried."""
     gone: array[int] = field(kw_only=True, repr=False)
     """Those of them that certainly were: whoever is back has come back, and is not removed again."""
+
+
+NO_ERRAND: Final = Errand("")
 
 
 class Journal(Protocol):
@@ -87,7 +105,7 @@ class Journal(Protocol):
         ...
 
     @property
-    def done(self) -> str:
+    def done(self) -> Errand | None:
         """The errand of the run that came to its end last, if it is known."""
         ...
 
@@ -95,8 +113,8 @@ class Journal(Protocol):
         """Give the run that was not finished, if there is one."""
         ...
 
-    def begin(self, errand: str, planned: array[int], /) -> None:
-        """Begin a new run that may remove *planned*; what stood here before is over."""
+    def begin(self, errand: Errand, planned: array[int], rows: array[int], /) -> None:
+        """Begin a new run that may remove *planned*, which are in *rows*; what stood here before is over."""
         ...
 
     def intend(self, kind: str, phones: array[int], /) -> int:
@@ -124,15 +142,14 @@ class NoJournal:
         """None."""
 
     @property
-    def done(self) -> str:
+    def done(self) -> None:
         """Nothing is known of it."""
-        return ""
 
     def open(self, _account: str, /) -> Begun | None:
         """Give nothing."""
         return None
 
-    def begin(self, _errand: str, _planned: array[int], /) -> None:
+    def begin(self, _errand: Errand, _planned: array[int], _rows: array[int], /) -> None:
         """Do nothing."""
 
     def intend(self, _kind: str, _phones: array[int], /) -> int:
@@ -157,8 +174,8 @@ class JournalFile:
         self._connection: sqlite3.Connection | None = None
         self._secret = b""
         self._identity: tuple[int, int] | None = None
-        self._errand = ""
-        self._done = ""
+        self._errand = NO_ERRAND
+        self._done: Errand | None = None
 
     @property
     def path(self) -> str:
@@ -166,7 +183,7 @@ class JournalFile:
         return self._path
 
     @property
-    def done(self) -> str:
+    def done(self) -> Errand | None:
         """The errand of the run that came to its end last, if no other was begun since."""
         return self._done
 
@@ -193,15 +210,16 @@ class JournalFile:
             be_careful(self._connection)
             return self._trusted(account)
 
-    def begin(self, errand: str, planned: array[int]) -> None:
+    def begin(self, errand: Errand, planned: array[int], rows: array[int]) -> None:
         """Begin a new run."""
         with self._or_interrupt() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM steps")
-            for start in range(0, len(planned), PIECE):
-                self._insert(connection, PLANNED, PLANNED, planned[start : start + PIECE])
+            for kind, numbers in ((PLANNED, planned), (ROWS, rows)):
+                for piece in parts(numbers, PIECE):
+                    self._insert(connection, kind, PLANNED, piece)
             self._note_run(connection, errand, over=False)
-        self._errand, self._done = errand, ""
+        self._errand, self._done = errand, None
 
     def intend(self, kind: str, phones: array[int]) -> int:
         """Note what is about to be sent."""
@@ -249,27 +267,29 @@ class JournalFile:
         if not hmac.compare_digest(known["run seal"], self._seal("run", run)):
             raise Distrusted(f"the journal {self._path} is damaged: it is not as it was written")
         said = json.loads(run)
-        self._errand = said["errand"]
+        self._errand = Errand(**said["errand"])
         if said["over"]:
             self._done = self._errand
             return None
         return self._begun(connection, self._errand, said["steps"])
 
-    def _begun(self, connection: sqlite3.Connection, errand: str, planned: int) -> Begun:
-        found = {kind: array("q") for kind in (PLANNED, ADD, REMOVE)}
+    def _begun(self, connection: sqlite3.Connection, errand: Errand, planned: int) -> Begun:
+        found = {kind: array("q") for kind in (PLANNED, ROWS, ADD, REMOVE)}
         gone = array("q")
         pieces = 0
         for step, kind, state, blob, seal in connection.execute("SELECT id, kind, state, phones, seal FROM steps"):
             if not hmac.compare_digest(seal, self._seal("step", step, kind, state, blob)):
                 raise Distrusted(f"the journal {self._path} is damaged: a row is not as it was written")
-            pieces += kind == PLANNED
+            pieces += state == PLANNED
             if state != REFUSED:
                 found[kind].frombytes(blob)
             if (kind, state) == (REMOVE, DONE):
                 gone.frombytes(blob)
         if pieces != planned:
             raise Distrusted(f"the journal {self._path} is damaged: rows are missing")
-        return Begun(errand, planned=found[PLANNED], added=found[ADD], removed=found[REMOVE], gone=gone)
+        return Begun(
+            errand, planned=found[PLANNED], rows=found[ROWS], added=found[ADD], removed=found[REMOVE], gone=gone
+        )
 
     # Rows
 
@@ -280,9 +300,9 @@ class JournalFile:
         connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", (step, kind, state, blob, seal))
         return step
 
-    def _note_run(self, connection: sqlite3.Connection, errand: str, *, over: bool) -> None:
+    def _note_run(self, connection: sqlite3.Connection, errand: Errand, *, over: bool) -> None:
         planned = connection.execute("SELECT count(*) FROM steps").fetchone()[0]
-        run = json.dumps({"errand": errand, "over": over, "steps": planned}).encode()
+        run = _run(errand, over=over, steps=planned)
         known = (("run", run), ("run seal", self._seal("run", run)))
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known)
 
@@ -348,9 +368,13 @@ class JournalFile:
 
 def _build(connection: sqlite3.Connection, account: str) -> None:
     secret = secrets.token_bytes(32)
-    run = json.dumps({"errand": "", "over": True, "steps": 0}).encode()
+    run = _run(NO_ERRAND, over=True, steps=0)
     known = {"account": account.encode(), "secret": secret, "run": run, "run seal": _seal(secret, ("run", run))}
     fill(connection, SCHEMA, application_id=APPLICATION_ID, version=VERSION, known=known)
+
+
+def _run(errand: Errand, *, over: bool, steps: int) -> bytes:
+    return json.dumps({"errand": asdict(errand), "over": over, "steps": steps}).encode()
 
 
 def _seal(secret: bytes, parts: Iterable[str | int | bytes]) -> bytes:

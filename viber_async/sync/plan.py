@@ -19,7 +19,7 @@ from attrs import field, frozen
 from viber_async._sansio.converter import to_dict
 from viber_async._sansio.difference import Kept, Unread
 from viber_async._sansio.guards import EXPIRES
-from viber_async._sansio.numbers import MAX_NUMBER, MIN_NUMBER, Phones
+from viber_async._sansio.numbers import MAX_NUMBER, MIN_NUMBER, Index, Phones
 from viber_async._sansio.paging import WalkReport
 from viber_async._sansio.terms import Terms, checked_terms
 
@@ -82,14 +82,21 @@ class SyncPlan:
     """Phones that could go too, but were not among those that an interrupted run was to remove."""
     salt: int = field(repr=False)
     """What the digests are made with."""
-    there: Phones = field(repr=False)
-    """The unchanged phones themselves."""
+    wanted: Index = field(repr=False, eq=False)
+    """The wanted phones; not to be changed."""
     rows: array[int] = field(repr=False, eq=False)
     """The ids of the rows to be removed."""
     rest_digest: str = field(repr=False)
     """Stands for the phones that are neither wanted nor to be removed."""
     still_wanted: StillWanted | None = field(default=None, repr=False, eq=False)
     """The callback; it does not go into a file."""
+
+    @property
+    def there(self) -> Phones:
+        """The unchanged phones themselves, in any order: made anew each time."""
+        adds = Index()
+        adds.add(self.adds.numbers)
+        return Phones(array("q", (number for number in self.wanted if number not in adds)))
 
     @property
     def age(self) -> timedelta:
@@ -240,7 +247,7 @@ def _made(head: dict[str, Any], found: dict[str, array[int]]) -> SyncPlan:
     return SyncPlan(
         adds=Phones(found["adds"]),
         removes=Phones(found["removes"]),
-        there=Phones(found["there"]),
+        wanted=_index(found["adds"], found["there"]),
         rows=found[_ROWS],
         rejects=tuple(Rejected(**each) for each in head["rejects"]),
         unread=tuple(Unread(**each) for each in head["unread"]),
@@ -251,6 +258,13 @@ def _made(head: dict[str, Any], found: dict[str, array[int]]) -> SyncPlan:
         salt=int(head["salt"]),
         **values,
     )
+
+
+def _index(*lists: array[int]) -> Index:
+    index = Index(expected=sum(map(len, lists)))
+    for numbers in lists:
+        index.add(numbers)
+    return index
 
 
 _AS_THEY_ARE: Final = (

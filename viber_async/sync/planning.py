@@ -15,9 +15,7 @@ from viber_async.sync.plan import SyncPlan
 from viber_async.sync.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from viber_async._sansio.difference import Changes, IsYoung
+    from viber_async._sansio.difference import Changes, Earlier, IsYoung
     from viber_async._sansio.paging import WalkReport
     from viber_async._sansio.terms import Terms
     from viber_async.sync.bulk import Bulk
@@ -41,12 +39,14 @@ class Planner:
         self._still_wanted = still_wanted
         self.back = 0
         """Phones that an interrupted run removed, and that are there all the same."""
+        self.anew = set[int]()
+        """Phones that it was to remove, and that were put there anew since: they stay."""
         self._salt = secrets.randbelow(PRIME - 1) + 1  # 0 would leave the numbers as they are
 
-    async def plan(self, source: Source, *, only: set[int] | None = None, removed: Iterable[int] = ()) -> SyncPlan:
-        """Give the plan for what *source* wants; with *only*, nothing else is removed.
+    async def plan(self, source: Source, *, earlier: Earlier | None = None) -> SyncPlan:
+        """Give the plan for what *source* wants; nothing is removed beyond an *earlier* run that is gone on with.
 
-        How many of *removed* are there all the same stands in `back` then.
+        What has become of its removals stands in `back` and `anew` then.
 
         Raises:
             SyncRefusedError: a guard objects.
@@ -57,7 +57,7 @@ class Planner:
         check_source(self._terms, read=source.read, rejected=source.rejected, wanted=len(index))
         difference = Difference(index, terms=self._terms, salt=self._salt, is_young=self._age_rule())
         walk = await self._bulk.walk(difference.take, phase="walk", detailed=self._terms.detailed)
-        finish = partial(difference.finish, only=only, removed=removed, unclear=source.unclear)
+        finish = partial(difference.finish, earlier=earlier, unclear=source.unclear)
         return await self._thread.run(lambda: self._made(source, index, finish(), walk, began))
 
     async def _read(self, source: Source) -> Index:
@@ -82,7 +82,7 @@ class Planner:
         walk: WalkReport,
         began: datetime,
     ) -> SyncPlan:
-        self.back = changes.back
+        self.back, self.anew = changes.back, changes.anew
         check(
             Facts(
                 terms=self._terms,
@@ -99,8 +99,8 @@ class Planner:
             adds=Phones(changes.adds),
             removes=Phones(changes.removes),
             rows=changes.rows,
-            there=Phones(changes.there),
-            unchanged=len(changes.there),
+            wanted=index,
+            unchanged=changes.unchanged,
             read=source.read,
             duplicates=source.read - source.rejected - len(index),
             rejected=source.rejected,

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from anyio import move_on_after
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from viber_async._sansio import blacklist as calls
 from viber_async._sansio.batches import BATCH, Batches, add_up, is_about_the_batch, parts
@@ -22,7 +22,7 @@ from viber_async._sansio.numbers import Index, Phones
 from viber_async._sansio.patience import Patience
 from viber_async._sansio.privacy import mask_phone, safe_text
 from viber_async._sansio.sync_report import RefusedPhone, SyncReport
-from viber_async._tasks import beside
+from viber_async._tasks import beside, until_ended
 from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
 from viber_async.sync.bulk import pause
 from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE
@@ -46,8 +46,6 @@ PASSES: Final = 3
 chance, and is reported."""
 FINISHES_WITHIN: Final = 8.0
 """Ours: seconds that a batch under way may still take when the sync is cancelled: a container is killed after ten."""
-PIECE: Final = 10_000
-"""Phones that are looked up at a time."""
 SHOWN: Final = 1000
 """How many refused phones are reported; all are counted."""
 
@@ -60,12 +58,16 @@ class Look:
     """Wanted, not refused, and not there."""
     lingering: array[int]
     """Removed, and there."""
+    refused: int
+    """Refused by the provider one by one, and so not there though wanted, or there though to be removed."""
+    unseen: array[int]
+    """Wanted and not there, the refused ones included."""
     walk: WalkReport
 
     @property
     def agrees(self) -> bool:
         """Tell whether all is as it should be. What was not seen by a walk with doubts may be there all the same."""
-        return not self.missing and not self.lingering
+        return not self.missing and not self.lingering and not self.refused
 
 
 @frozen(kw_only=True)
@@ -79,10 +81,22 @@ class Todo:
     nothing to do, it counts as the look afterwards."""
     anew: set[int] = field(factory=set[int], repr=False)
     """Planned to be removed, and put there by somebody since: they are left alone."""
+    stopped: str = ""
+    """Why nothing is removed, though there is something left to remove."""
     requests: int = 0
     """Made for the plan, before."""
     looked: int = 0
     """Made to hold the plan against the other side once more."""
+
+    def without_removals(self, plan: SyncPlan) -> Todo:
+        """Give what of an old *plan* may still be done: people say stop at any moment, and it does not hear them."""
+        why = (
+            f"{len(self.removes)} phones that the plan was to remove are still there, and nothing more was removed: it "
+            f"was made at {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, and is good for an hour. Make a new one; the same "
+            "journal will do"
+        )
+        left_alone = self.anew.union(plan.removes.numbers)
+        return evolve(self, removes=array("q"), anew=left_alone, stopped=why if self.removes else "")
 
 
 class Run:
@@ -107,13 +121,13 @@ class Run:
         self._thread = thread
         self._journal = journal
         self._asked = asked
-        self._index = Index(expected=len(plan.there))
-        """All that is wanted; marked is what the latest walk saw of it."""
+        self._rows = set(plan.rows).union(begun.rows if begun else ())
+        """The rows that were to be removed: whoever is in another one was put there since."""
         self._before = set(begun.planned) if begun else set[int]()
         """To be removed by the run that is gone on with: there before it began, whatever became of them since."""
         self._ours = set(begun.added) - self._before if begun else set[int]()
         """Added by that run: there before this one began, and not before that one."""
-        self._removed = set(begun.removed) if begun else set[int]()
+        self._removed = {number for number in begun.removed if number not in plan.wanted} if begun else set[int]()
         """Tried to remove, by that one or this one, and to stay removed."""
         self._gone = todo.anew.union(begun.gone if begun else ())
         """Removed for certain: whoever of them is there again has come back, and is left alone."""
@@ -121,14 +135,13 @@ class Run:
         """To be removed by the plan, and wanted after all."""
         self._refused: dict[int, str] = {}
         self._doubtful = 0
-        self._stopped = ""
+        self._stopped = todo.stopped
         """Why nothing is removed any more."""
         self._looked = 0
         """Requests of the walks that look at what was done."""
 
     async def go(self) -> SyncReport:
         """Carry out the plan."""
-        await self._thread.run(self._fill)
         adds, removes = self._todo.adds, self._todo.removes
         await self._write(ADD, adds)
         if removes:
@@ -143,37 +156,41 @@ class Run:
         lines = None if self._source is None else await self._source.lines_of(self._refused)
         return await self._thread.run(lambda: self._report(look, lines or {}))
 
-    def _fill(self) -> None:
-        self._index.add(self._plan.adds.numbers)
-        self._index.add(self._plan.there.numbers)
-        self._removed = {number for number in self._removed if number not in self._index}
-
     # Looking
 
     async def _look(self) -> Look:
         before = self._bulk.told.requests
-        watched = self._removed | self._late
+        watched = self._removed | self._late | self._refused.keys()
         found = set[int]()
-        await self._thread.run(self._index.forget)
+        marks = await self._thread.run(self._plan.wanted.marks)
 
         def take(page: NumberPage, new: Sequence[int]) -> None:
-            others = self._index.meet([page.phones[i] for i in new])
-            if watched:
-                found.update(watched.intersection(others))
+            _, others = marks.meet([page.phones[i] for i in new])
+            if here := watched.intersection(others):
+                found.update(here)
+                self._gone.update(
+                    page.phones[i] for i in new if page.phones[i] in here and page.ids[i] not in self._rows
+                )
 
         walk = await self._bulk.walk(take, phase="verify")
         self._looked += self._bulk.told.requests - before
-        return await self._thread.run(lambda: self._compared(found, walk))
+        return await self._thread.run(lambda: self._compared(marks.missing(), found, walk))
 
-    def _compared(self, found: set[int], walk: WalkReport) -> Look:
-        missing = [number for number in self._index.missing() if number not in self._refused]
-        late = sorted(self._late - found - self._refused.keys())
-        return Look(missing=array("q", missing + late), lingering=array("q", sorted(found & self._removed)), walk=walk)
+    def _compared(self, unseen: array[int], found: set[int], walk: WalkReport) -> Look:
+        missing = [number for number in unseen if number not in self._refused]
+        late = self._late - found
+        return Look(
+            missing=array("q", [*missing, *sorted(late - self._refused.keys())]),
+            lingering=array("q", sorted(found & self._removed)),
+            refused=len(unseen) - len(missing) + len((found ^ self._late) & self._refused.keys()),
+            unseen=unseen,
+            walk=walk,
+        )
 
     def _look_back(self) -> Look:
         """Give what the plan's own walk saw: nothing was written since, by this run."""
-        self._index.meet(self._plan.there.numbers)
-        return Look(missing=array("q"), lingering=array("q"), walk=self._plan.walk)
+        none = array("q")
+        return Look(missing=none, lingering=none, refused=0, unseen=none, walk=self._plan.walk)
 
     async def _see_adds(self) -> None:
         """Look whether the adds are there, and add once more what is not; without them nothing is removed."""
@@ -310,20 +327,21 @@ class Run:
                     await asyncio.wait([task])
             finally:
                 task.cancel()
+                await until_ended(task)
             raise
 
     # Reporting
 
     def _report(self, look: Look, lines: Mapping[int, int]) -> SyncReport:
-        missing = self._index.missing()
+        wanted, missing = len(self._plan.wanted), look.unseen
         refused = sum(number in self._refused for number in missing)
         already = self._already(missing)
         told, looked = self._bulk.told, self._looked + self._todo.looked
         return SyncReport(
             converged=look.agrees and not self._stopped and (look.walk.complete or not self._removed),
-            wanted=len(self._index) + self._plan.rejected,
+            wanted=wanted + self._plan.rejected,
             already_there=already,
-            added=len(self._index) - len(missing) - already,
+            added=wanted - len(missing) - already,
             removed=len(self._removed) - len(look.lingering),
             rejected=self._plan.rejected + refused,
             unverified=len(missing) - refused,
@@ -344,12 +362,16 @@ class Run:
         )
 
     def _already(self, missing: array[int]) -> int:
-        """Give how many of those that were there before anything was written are there now."""
-        gone = Index()
+        """Give how many of those that were there before anything was written are there now.
+
+        Those are whom the plan does not add, but for `_ours`, and whom it adds only because an earlier run had removed
+        them.
+        """
+        gone, ours, before = Index(), self._ours, self._before
         gone.add(missing)
-        seen = (number for part in parts(self._plan.there.numbers, PIECE) for number in gone.meet(part))
-        back = gone.meet(self._before.intersection(self._plan.adds.numbers))
-        return sum(number not in self._ours for number in seen) + len(back)
+        there = len(self._plan.wanted) - len(missing) - sum(n in self._plan.wanted and n not in gone for n in ours)
+        added = (number for number in self._plan.adds.numbers if number not in gone)
+        return there - sum(number not in ours and number not in before for number in added)
 
     def _notes(self, look: Look, unverified: int) -> Iterator[str]:
         if self._doubtful:

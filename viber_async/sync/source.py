@@ -7,6 +7,7 @@ own iterables, and what they raise is translated: a list that broke off is an er
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import select
@@ -17,7 +18,6 @@ from contextlib import aclosing
 from functools import partial
 from io import IOBase
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar, cast
 
 from viber_async._sansio.lines import BLOCK, refusal
@@ -71,7 +71,13 @@ class Source:
         self._begun = False
         self._state: State | None = None  # of the file, when it was read
         self.name: Final = safe_text(os.fspath(self._wanted)) if _is_path(self._wanted) else "an iterable"
-        """For reports: the path, or "an iterable"."""
+        """For reports: the path, masked where it looks like a phone, or "an iterable"."""
+
+    @property
+    def digest(self) -> str:
+        """What stands for the path as it is; empty where there is none."""
+        wanted = self._wanted
+        return hashlib.sha256(os.fsencode(wanted)).hexdigest() if _is_path(wanted) else ""
 
     @property
     def read(self) -> int:
@@ -276,7 +282,8 @@ def _state(found: os.stat_result) -> State:
 
 
 def _is_file(path: str | os.PathLike[str]) -> bool:
-    return os.fspath(path) != STDIN and Path(path).is_file()
+    # not Path's, which raises where a folder is closed to us
+    return os.fspath(path) != STDIN and os.path.isfile(path)  # noqa: PTH113
 
 
 def _is_column(column: object) -> bool:
