@@ -109,7 +109,7 @@ def test_only_three_files_of_the_client_know_httpx() -> None:
     """So that moving to another httpx is a decision, not a project; elsewhere it is a type at most."""
     knowing = {p.relative_to(PACKAGE).parts[0] for p in PACKAGE.rglob("*.py") if _knows_httpx(p)}
 
-    assert knowing <= {"_exchange.py", "_transport.py", "_connections.py", "sandbox"}
+    assert knowing <= {"_origin.py", "_transport.py", "_connections.py", "sandbox"}
 
 
 def _knows_httpx(path: Path) -> bool:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
-import httpx
 from attrs import define, frozen
 
-from viber_async._flight import FLIGHT, Flight
+from viber_async._flight import Flight
 from viber_async._journey import Journey, Options
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._sansio import answer as answers
@@ -38,17 +35,17 @@ from viber_async.errors import (
     RateLimitError,
     SessionClosedError,
     UsageError,
-    ValidationError,
     ViberError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from cattrs import Converter
+    import httpx
 
     from viber_async._auth import Bearer
     from viber_async._limiter import RateLimiter
+    from viber_async._origin import Origin
     from viber_async._sansio.call import Call
     from viber_async._sansio.tokens import Token
     from viber_async._tasks import TaskOwner
@@ -59,29 +56,10 @@ R = TypeVar("R")
 
 logger: Final = logging.getLogger("viber_async")
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,4000}[\x21-\x7e])?")
-
-FRAMING: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that say where a request ends and whom it is for: with two opinions of that, requests are smuggled."""
-
 OneAttempt = Callable[["Journey"], Awaitable[R]]
 """Sends once, and raises if the answer says no."""
-Last = Callable[["Journey", httpx.Request], Awaitable[Answer]]
-"""What stands behind the user's middleware: sends the request."""
+Reader = Callable[["Journey", "Arriving"], Awaitable[Answer]]
+"""Reads an answer as far as it wants to."""
 
 
 @define(kw_only=True)
@@ -108,31 +86,17 @@ class Reply(Generic[T]):
     """The request was repeated after one that may have been processed."""
 
 
-@frozen(kw_only=True)
-class Origin:
-    """Where requests go, and what all of them carry."""
+@frozen
+class Arriving:
+    """An answer whose body is still to be read."""
 
-    base_url: str
-    user_agent: str
-    converter: Converter
+    status: int
+    headers: Mapping[str, str]
+    body: httpx.AsyncByteStream
 
-    def request(self, journey: Journey, attempt: Attempt) -> httpx.Request:
-        """Give *attempt* as httpx sends it."""
-        call, token = journey.call, journey.flight.token
-        headers = checked_headers(attempt.headers)
-        headers |= {"accept": "application/json", "accept-encoding": "identity", "user-agent": self.user_agent}
-        if token is not None:
-            headers["authorization"] = f"Bearer {token.value}"
-        if call.body is not None:
-            headers["content-type"] = "application/json"
-        return httpx.Request(
-            call.method,
-            self.base_url + call.path,
-            params=call.params or None,
-            headers=headers,
-            content=call.body,
-            extensions={"timeout": journey.options.timeouts_of(call.kind), FLIGHT: journey.flight},
-        )
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Give the body in the pieces in which it arrives, as they stand on the wire."""
+        return self.body.__aiter__()
 
 
 class _TokenGoneError(Exception):
@@ -246,11 +210,11 @@ class Exchange:
         call, options = journey.call, journey.options
 
         def entering(request: httpx.Request) -> None:
-            if bearer is not None:
-                flight.token = bearer.current()
-                if flight.token is None:
+            if bearer is not None and (current := bearer.current()) is not token:
+                if current is None:
                     raise _TokenGoneError
-                request.headers["authorization"] = f"Bearer {flight.token.value}"
+                flight.token = current
+                request.headers["authorization"] = f"Bearer {current.value}"
             self.counters.requests += 1
 
         journey.flight = flight = Flight(
@@ -302,16 +266,25 @@ class Exchange:
 
     async def _attempt(self, call: Call[T], journey: Journey) -> tuple[T, Answer]:
         """Send once, read the answer to its end, and raise if it says no."""
-        answer = await self.through_middleware(journey, self._answer)
-        logger.debug("%s: %s (attempt %d)", journey.what, answer.status, journey.attempts)
+        answer = await self.through_middleware(journey, read_to_end)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s: %s (attempt %d)", journey.what, answer.status, journey.attempts)
         return self.read(call, answer), answer
 
     def read(self, call: Call[T], answer: Answer) -> T:
         """Give what *call* asked for, or raise the error that *answer* means."""
         return answers.read(call, answer, converter=self._origin.converter, now=datetime.now(UTC))
 
-    async def through_middleware(self, journey: Journey, last: Last) -> Answer:
-        """Pass one attempt through the user's middleware to *last*, which sends it."""
+    async def through_middleware(self, journey: Journey, reader: Reader) -> Answer:
+        """Pass one attempt through the user's middleware, send it, and give what *reader* makes of the answer."""
+        try:
+            if not self._middleware:
+                return await self._send(journey, None, reader)
+            return await self._around(journey, reader)
+        finally:
+            journey.waited += journey.flight.waited
+
+    async def _around(self, journey: Journey, reader: Reader) -> Answer:
         call, flight = journey.call, journey.flight
 
         async def send(attempt: Attempt) -> Answer:
@@ -319,10 +292,7 @@ class Exchange:
                 raise UsageError(
                     "a middleware called call_next twice; an attempt is sent once", delivery=flight.delivery
                 )
-            request = self._origin.request(journey, attempt)
-            if journey.watch is None:
-                return await last(journey, request)
-            return await journey.watch.attempt(partial(last, journey, request))
+            return await self._send(journey, attempt, reader)
 
         handler: CallNext = send
         for middleware in self._middleware:
@@ -340,26 +310,26 @@ class Exchange:
                 f"{safe_text(without(flight.secret, str(error)), 200)}",
                 delivery=flight.delivery,
             ) from error
-        finally:
-            journey.waited += flight.waited
 
-    async def _answer(self, journey: Journey, request: httpx.Request) -> Answer:
-        """Give the answer to *request*, read to its end."""
-        async with self.response(journey, request) as response:
-            return await read_to_end(journey, response)
+    async def _send(self, journey: Journey, attempt: Attempt | None, reader: Reader) -> Answer:
+        request = self._origin.request(journey, attempt)
+        if journey.watch is None:
+            return await self._answer(journey, request, reader)
+        return await journey.watch.attempt(partial(self._answer, journey, request, reader))
 
-    @asynccontextmanager
-    async def response(self, journey: Journey, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
-        """Send *request* and give its response, still to be read; every foreign error gets one of our names."""
+    async def _answer(self, journey: Journey, request: httpx.Request, reader: Reader) -> Answer:
+        """Send *request* and give what *reader* makes of its answer; every foreign error gets one of our names."""
         flight = journey.flight
         self.counters.in_flight += 1
         try:
             response = await self._transport.handle_async_request(request)
+            body = cast("httpx.AsyncByteStream", response.stream)
             try:
-                refuse_encoded(journey, response)
-                yield response
+                arriving = Arriving(response.status_code, dict(response.headers.items()), body)
+                refuse_encoded(journey, arriving)
+                return await reader(journey, arriving)
             finally:
-                await response.aclose()
+                await body.aclose()
         except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
@@ -380,26 +350,9 @@ def around(middleware: Middleware, inner: CallNext) -> CallNext:
     return handler
 
 
-def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers that a middleware added, if a header can hold them; a value is never shown."""
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValidationError(
-                "headers: a middleware added one that cannot be sent; names are ASCII words, values printable ASCII",
-                field="headers",
-            )
-        if name.lower() in FRAMING:
-            raise ValidationError(
-                f"headers: a middleware added {name.lower()}, which says where a request ends or whom it is for; "
-                "leave it out",
-                field="headers",
-            )
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def refuse_encoded(journey: Journey, response: httpx.Response) -> None:
+def refuse_encoded(journey: Journey, arriving: Arriving) -> None:
     """Refuse a compressed answer: identity was asked for, and 1 MB of gzip can become 1 GB of memory."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    encoding = arriving.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise ProtocolError(
             f"{journey.what}: the answer is encoded as {safe_text(encoding, 40)} though identity was asked for",
@@ -407,26 +360,20 @@ def refuse_encoded(journey: Journey, response: httpx.Response) -> None:
         )
 
 
-async def read_to_end(journey: Journey, response: httpx.Response) -> Answer:
+async def read_to_end(journey: Journey, arriving: Arriving) -> Answer:
     """Give the answer with its whole body, or raise when that goes beyond what the call allows."""
     body = bytearray()
-    async for chunk in chunks_of(response):
-        body += chunk
+    async for piece in arriving.pieces():
+        body += piece
         if len(body) > journey.call.max_bytes:
-            raise answers.too_large(journey.call, answer_of(journey, response, bytes(body[:EVIDENCE])))
+            raise answers.too_large(journey.call, answer_of(journey, arriving, body[:EVIDENCE]))
     journey.flight.arrived = True
-    return answer_of(journey, response, bytes(body))
+    return answer_of(journey, arriving, body)
 
 
-def chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Give the body in the pieces in which it arrives, as they stand on the wire."""
-    return cast("httpx.AsyncByteStream", response.stream).__aiter__()
-
-
-def answer_of(journey: Journey, response: httpx.Response, body: bytes) -> Answer:
-    """Give *response* as our own value."""
-    headers = dict(response.headers.items())
-    return Answer(status=response.status_code, headers=headers, body=body, secret=journey.flight.secret)
+def answer_of(journey: Journey, arriving: Arriving, body: bytearray) -> Answer:
+    """Give what has arrived with *body* as a value."""
+    return Answer(status=arriving.status, headers=arriving.headers, body=bytes(body), secret=journey.flight.secret)
 
 
 def without_frames(error: BaseException) -> BaseException:

@@ -8,7 +8,8 @@ wants to end an attempt says so, and it is cancelled at once where that is safe,
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attrs import define, field
 
@@ -44,6 +45,31 @@ ANSWER: Final = "http11.receive_response_headers"
 
 FORCED: Final = 0.5
 """Seconds after which an attempt is ended at any moment: a deadline must not hang on a transport's good manners."""
+
+
+class _Meaning(NamedTuple):
+    """What an event of httpcore's trace says."""
+
+    safe: bool
+    """From here to the next event it waits for the network."""
+    leaves: bool
+    """The head of a request starts to leave."""
+    reading: bool
+    """It is about the head of the answer."""
+    moment: str
+
+
+@lru_cache(maxsize=100)
+def _meaning(event: str) -> _Meaning:
+    stage, _, moment = event.rpartition(".")
+    name = stage.rpartition(".")[2]
+    started = moment == "started"
+    return _Meaning(
+        safe=started and name in SAFE,
+        leaves=started and name == "send_request_headers",
+        reading=stage == ANSWER,
+        moment=moment,
+    )
 
 
 @define(eq=False)
@@ -105,15 +131,14 @@ class Flight:
 
     def note(self, event: str, info: Events) -> bool:
         """Note an event of httpcore's trace; tell whether the head of the request leaves with it."""
+        meaning = _meaning(event)
         self.traced = True
-        stage, _, moment = event.rpartition(".")
-        name = stage.rpartition(".")[2]
-        self.safe = moment == "started" and name in SAFE
-        if self.safe and self._doomed is not None:
+        self.safe = meaning.safe
+        if meaning.safe and self._doomed is not None:
             self._doomed.cancel()
-        if stage == ANSWER:
-            self._watch(moment)
-        leaves = name == "send_request_headers" and moment == "started" and not _is_for_a_proxy(info)
+        if meaning.reading:
+            self._watch(meaning.moment)
+        leaves = meaning.leaves and not _is_for_a_proxy(info)
         self.left |= leaves
         return leaves
 

@@ -18,10 +18,11 @@ from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
 from viber_async._connections import open_transport
 from viber_async._defaults import DEFAULT, Timeout, Unset
-from viber_async._exchange import Exchange, Origin, Reply, without_frames
+from viber_async._exchange import Exchange, Reply, without_frames
 from viber_async._journey import Journey, Options
 from viber_async._limiter import PacedLimiter, RateStatistics
 from viber_async._once import Once
+from viber_async._origin import Origin
 from viber_async._sansio import address, raw
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.ledger import account_tag

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from viber_async._exchange import answer_of, chunks_of, read_to_end, without_frames
+from viber_async._exchange import answer_of, read_to_end, without_frames
 from viber_async._journey import Journey
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    import httpx
-
     from viber_async._auth import Bearer
-    from viber_async._exchange import Exchange
+    from viber_async._exchange import Arriving, Exchange
     from viber_async._journey import Options
     from viber_async._sansio.call import Call
 
@@ -205,25 +203,24 @@ class _Pump:
         self._pieces.put_nowait(ending)
 
     async def _attempt(self, journey: Journey) -> None:
-        answer = await self._exchange.through_middleware(journey, self._answer)
+        answer = await self._exchange.through_middleware(journey, self._read)
         if not journey.committed:
             self._exchange.read(journey.call, answer)
 
-    async def _answer(self, journey: Journey, request: httpx.Request) -> Answer:
-        async with self._exchange.response(journey, request) as response:
-            if response.status_code != 200:
-                return await read_to_end(journey, response)
-            held = bytearray()
-            async for piece in chunks_of(response):
-                held += piece
-                if not journey.committed and self._is_rows(held):
-                    self.answer = answer_of(journey, response, bytes(held[:EVIDENCE]))
-                    journey.committed = True
-                if journey.committed:
-                    await self._pass_on(journey, bytes(held))
-                    held.clear()
-            journey.flight.arrived = True
-            return answer_of(journey, response, bytes(held))
+    async def _read(self, journey: Journey, arriving: Arriving) -> Answer:
+        if arriving.status != 200:
+            return await read_to_end(journey, arriving)
+        held = bytearray()
+        async for piece in arriving.pieces():
+            held += piece
+            if not journey.committed and self._is_rows(held):
+                self.answer = answer_of(journey, arriving, held[:EVIDENCE])
+                journey.committed = True
+            if journey.committed:
+                await self._pass_on(journey, bytes(held))
+                held.clear()
+        journey.flight.arrived = True
+        return answer_of(journey, arriving, held)
 
     @staticmethod
     def _is_rows(beginning: bytearray) -> bool:
