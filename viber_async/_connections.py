@@ -35,31 +35,37 @@ KEEPALIVE: Final = 60.0
 
 
 class Body(httpx.AsyncByteStream):
-    """The body of *response*: says once when it is closed, and leaves no stray answer behind on the connection."""
+    """The body of a response: says once when it is closed, and leaves no stray answer behind on the connection."""
 
-    def __init__(self, response: httpx.Response, closed: Callable[[], None]) -> None:
+    def __init__(self, response: httpx.Response) -> None:
         self._inner: Any = response.stream
         self._network: Any = response.extensions.get("network_stream")
-        self._closed: Callable[[], None] | None = closed
+        self._waiting: list[Callable[[], None]] = []
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Body:
+        """Give the body of *response*, which may be one already."""
+        return response.stream if isinstance(response.stream, Body) else cls(response)
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Have *call* called when it is closed, whether that goes well or not."""
+        self._waiting.append(call)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         chunks: AsyncIterator[bytes] = self._inner.__aiter__()
         return chunks
 
     async def aclose(self) -> None:
-        closed, self._closed = self._closed, None
-        try:
-            await self._leave()
-        finally:
-            if closed is not None:
-                closed()
-
-    async def _leave(self) -> None:
+        waiting, self._waiting = self._waiting, []
         try:
             if _said_more(self._inner):
                 await self._network.aclose()
         finally:
-            await self._inner.aclose()
+            try:
+                await self._inner.aclose()
+            finally:
+                for call in waiting:
+                    call()
 
 
 _TO_THE_PARSER: Final = ("_httpcore_stream", "_stream", "_connection", "_h11_state")
@@ -125,7 +131,8 @@ class Connections(httpx.AsyncBaseTransport):
             if isinstance(error, httpx.PoolTimeout) and self._is_dead(pool):
                 self._replace(pool)
             raise
-        response.stream = Body(response, partial(self._ended, pool))
+        response.stream = body = Body(response)
+        body.when_closed(partial(self._ended, pool))
         return response
 
     def _pool_for(self, request: httpx.Request) -> _Pool:

@@ -86,7 +86,7 @@ class Reply(Generic[T]):
     """The request was repeated after one that may have been processed."""
 
 
-@frozen
+@define
 class Arriving:
     """An answer whose body is still to be read."""
 
@@ -134,14 +134,17 @@ class Exchange:
         """
         journey = Journey(call, options) if journey is None else journey
         self.counters.calls += 1
-        task = self.start(journey, partial(self._whole, call, journey, bearer))
+        task = self.start(journey, partial(self.until_accepted, journey, bearer, partial(self._attempt, call)))
         try:
-            return await beside(task)
+            value, answer = await beside(task)
         except asyncio.CancelledError:
             journey.abandon()
             raise
         except ViberError as error:
             raise without_frames(error) from error.__cause__
+        return Reply(
+            value=value, answer=answer, attempts=journey.attempts, waited=journey.waited, unsure=journey.unsure
+        )
 
     def start(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> asyncio.Task[R]:
         """Start *work* under its deadline, in a task of the session's; watched, if anybody watches."""
@@ -176,12 +179,6 @@ class Exchange:
         """Give the error for a call that the end of the session ended."""
         return SessionClosedError(f"{journey.what} was ended by closing the session", delivery=journey.delivery)
 
-    async def _whole(self, call: Call[T], journey: Journey, bearer: Bearer | None) -> Reply[T]:
-        value, answer = await self.until_accepted(journey, bearer, partial(self._attempt, call))
-        return Reply(
-            value=value, answer=answer, attempts=journey.attempts, waited=journey.waited, unsure=journey.unsure
-        )
-
     async def until_accepted(self, journey: Journey, bearer: Bearer | None, attempt: OneAttempt[R]) -> R:
         """Attempt until one succeeds or is not to be repeated: give what it gave, or raise its error."""
         replayed = False
@@ -209,7 +206,7 @@ class Exchange:
         """Begin another attempt. Its token is looked at once more when its turn has come."""
         call, options = journey.call, journey.options
 
-        def entering(request: httpx.Request) -> None:
+        def entering(flight: Flight, request: httpx.Request) -> None:
             if bearer is not None and (current := bearer.current()) is not token:
                 if current is None:
                     raise _TokenGoneError
@@ -217,8 +214,8 @@ class Exchange:
                 request.headers["authorization"] = f"Bearer {current.value}"
             self.counters.requests += 1
 
-        journey.flight = flight = Flight(
-            endpoint=f"{call.method} {call.kind.value}",
+        journey.flight = Flight(
+            endpoint=f"{call.method} {call.kind}",
             lane=options.lane,
             again=journey.had_turn or call.kind is Kind.TOKEN,  # everybody may be waiting for a token
             streams=journey.streams,

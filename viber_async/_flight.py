@@ -86,8 +86,8 @@ class Flight:
     """It is to have a connection of its own, used for nothing before and nothing after."""
     token: Token | None = None
     body_secret: str = field(default="", repr=False)
-    entering: Callable[[httpx.Request], None] | None = field(default=None, repr=False)
-    """Called once, with its turn and its place taken and the network next."""
+    entering: Callable[[Flight, httpx.Request], None] | None = field(default=None, repr=False)
+    """Called with it once, when its turn and its place are taken and the network is next."""
     waited: float = 0.0
     """Seconds until its turn came."""
     entered: bool = False
@@ -125,7 +125,7 @@ class Flight:
     def enter(self, request: httpx.Request, *, safe: bool) -> None:
         """Note that the network is next; *safe* is said of transports that keep no pool of httpcore's."""
         if self.entering is not None:
-            self.entering(request)
+            self.entering(self, request)
         self.entered = self.on_wire = True
         self.safe = safe
 

@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from attrs import Factory, frozen
+from attrs import Factory, define, frozen
 
 from viber_async._defaults import QUEUE
 from viber_async._queue import Queue
@@ -201,7 +201,7 @@ class PacedLimiter:
         self._set_timer()
 
 
-@frozen(eq=False)
+@define(eq=False)
 class _Turn:
     _limiter: PacedLimiter
     _slot: Slot

@@ -60,8 +60,9 @@ async def beside(task: asyncio.Task[T]) -> T:
         task.add_done_callback(wake)
         try:
             await woken
-        finally:
+        except asyncio.CancelledError:
             task.remove_done_callback(wake)
+            raise
     return task.result()
 
 

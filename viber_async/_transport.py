@@ -51,13 +51,13 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
         turn = await self._turn(flight)
         places = self._stream_places if flight.streams else self._places
         try:
-            await _place(places, request)
+            await (_place(places, request) if places.locked() else places.acquire())
         except BaseException:
             _end(turn, answered=False)
             raise
         try:
             flight.enter(request, safe=not self._traces)
-            request.extensions = {**request.extensions, "trace": self._tracer(flight, turn)}
+            request.extensions["trace"] = self._tracer(flight, turn)
             response = await self._inner.handle_async_request(request)
         except BaseException as error:
             places.release()
@@ -68,11 +68,10 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
             raise
         _end(turn, answered=True)
         # A response of its own: one that was made from bytes counts as closed, and would never free the place.
+        body = Body.of(response)
+        body.when_closed(places.release)
         return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=Body(response, places.release),
-            extensions=response.extensions,
+            response.status_code, headers=response.headers, stream=body, extensions=response.extensions
         )
 
     async def _turn(self, flight: Flight) -> Turn:
@@ -124,9 +123,6 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
 
 async def _place(places: asyncio.Semaphore, request: httpx.Request) -> None:
     """Wait for a place, for as long as the pool timeout allows."""
-    if not places.locked():
-        await places.acquire()
-        return
     try:
         async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
             await places.acquire()

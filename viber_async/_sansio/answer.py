@@ -119,7 +119,6 @@ class _Envelope:
     code: int | None = None
     sentence: str = ""
     fields: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
-    is_error: bool = False
 
 
 def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) -> T:
@@ -147,9 +146,21 @@ def _parsed(answer: Answer) -> object:
 
 def raise_if_error(call: Call[T], answer: Answer, parsed: object, *, now: datetime) -> None:
     """Raise what the envelope or the status says, if it says no."""
-    envelope = _envelope(parsed, _sayer(call, answer))
-    if envelope.is_error or not 200 <= answer.status < 300:
+    said = wire_json.as_object(parsed)
+    if not 200 <= answer.status < 300 or (said is not None and _says_no(said)):
+        envelope = _envelope(said or {}, _sayer(call, answer))
         raise _error(call, answer, envelope, asked=retry_after(answer.headers, now=now))
+
+
+def _says_no(said: Mapping[str, object]) -> bool:
+    """Tell whether an answer says so itself, whatever its status is."""
+    return (
+        said.get("result") is False
+        or said.get("success") is False
+        or said.get("is_error") is True
+        or _code(said.get("error_code")) is not None
+        or ("error" in said and "error_description" in said)
+    )
 
 
 def _sayer(call: Call[T], answer: Answer) -> Sayer:
@@ -164,22 +175,12 @@ def _sayer(call: Call[T], answer: Answer) -> Sayer:
     return say
 
 
-def _envelope(parsed: object, say: Sayer) -> _Envelope:
-    said = wire_json.as_object(parsed)
-    if said is None:
-        return _Envelope()
-    code, fields = _code(said.get("error_code")), wire_json.as_object(said.get("errors"))
+def _envelope(said: Mapping[str, object], say: Sayer) -> _Envelope:
+    fields = wire_json.as_object(said.get("errors"))
     return _Envelope(
-        code=code,
+        code=_code(said.get("error_code")),
         sentence=_sentence(said, say),
         fields={} if fields is None else _by_field(fields, say),
-        is_error=(
-            said.get("result") is False
-            or said.get("success") is False
-            or said.get("is_error") is True
-            or code is not None
-            or ("error" in said and "error_description" in said)
-        ),
     )
 
 

@@ -28,7 +28,7 @@ SMALL_BYTES: Final = 64 * 1024
 """Ours: the same for answers that hold one small object (token, created campaign, counters)."""
 
 
-class Kind(enum.Enum):
+class Kind(enum.StrEnum):
     """The rows of the table that says which failures may be followed by a repetition."""
 
     READ = "read"

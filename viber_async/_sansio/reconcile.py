@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -185,6 +186,7 @@ class ServerTime:
         return _moved(self.said, timedelta(seconds=monotonic - self.heard))
 
 
+@lru_cache(maxsize=10)  # it changes once a second, and is asked for with every answer
 def server_date(header: str | None) -> datetime | None:
     """Give what a ``Date`` header says, or None where it is missing or makes no sense."""
     if not header:
