@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+pytest_plugins = ["pytester"]
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
@@ -22,6 +25,14 @@ class LeftTheMachineError(BaseException):
 def _refuse_beyond_loopback(address: Any) -> None:
     if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
         raise LeftTheMachineError(address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Let the programs that tests start hear Ctrl-C, also where this run was begun in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True, scope="session")

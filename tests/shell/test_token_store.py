@@ -111,7 +111,7 @@ async def test_another_accounts_token_is_not_taken(path: Path) -> None:
     assert await obtain(path, provider, account="1" * 32) == "theirs"
 
 
-@pytest.mark.parametrize(("left", "token"), [(61, "kept"), (59, "token-1"), (-1000, "token-1")])
+@pytest.mark.parametrize(("left", "token"), [(90, "kept"), (59, "token-1"), (-1000, "token-1")])
 async def test_a_token_that_is_as_good_as_over_is_replaced(path: Path, left: float, token: str) -> None:
     """By the margin in which nobody would use it."""
     keep(path, left=left)
