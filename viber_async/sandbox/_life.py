@@ -130,6 +130,11 @@ def fates_of(
     return drawn if button else drawn.replace(bytes([_CLICKED]), bytes([_READ]))  # there is nothing to click
 
 
+def is_kept_back(life: Life, index: int) -> bool:
+    """Return whether the recipient at *index* got nothing because it was blacklisted when the campaign was made."""
+    return life.fates[index] == _BLACKLISTED
+
+
 def status_at(life: Life, now: datetime) -> str:
     """Return the campaign's status in the provider's word."""
     if now < life.starts_at:

@@ -6,6 +6,7 @@ import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Literal, Self
 
+from viber_async.sandbox import _assertions
 from viber_async.sandbox._account import (
     Account,
     SandboxCampaign,
@@ -190,6 +191,39 @@ class Sandbox:
     def is_blacklisted(self, phone: int | str) -> bool:
         """Return whether *phone* is on the blacklist."""
         return int(phone) in self._account.blacklist
+
+    # --- the same, as assertions of a test ---
+
+    def assert_sent(self, phone: int | str, *, text: str | None = None, times: int | None = None) -> None:
+        """Raise AssertionError unless *phone* was sent to (*text*; *times* times, None: at least once).
+
+        Whoever was on the blacklist when a campaign was made was not sent to by it.
+        """
+        _assertions.assert_sent(self, phone, text=text, times=times)
+
+    def assert_sent_once(self, phone: int | str, *, text: str | None = None) -> None:
+        """Raise AssertionError unless exactly one campaign (with *text*) was sent to *phone*."""
+        _assertions.assert_sent(self, phone, text=text, times=1)
+
+    def assert_not_sent(self, phone: int | str, *, text: str | None = None) -> None:
+        """Raise AssertionError if any campaign (with *text*) was sent to *phone*."""
+        _assertions.assert_sent(self, phone, text=text, times=0)
+
+    def assert_blacklisted(self, *phones: int | str) -> None:
+        """Raise AssertionError unless each of *phones* is on the blacklist."""
+        _assertions.assert_blacklisted(self, *phones, wanted=True)
+
+    def assert_not_blacklisted(self, *phones: int | str) -> None:
+        """Raise AssertionError if any of *phones* is on the blacklist."""
+        _assertions.assert_blacklisted(self, *phones, wanted=False)
+
+    def assert_within_rate(self) -> None:
+        """Raise AssertionError if any request was over the rate limit."""
+        _assertions.assert_within_rate(self)
+
+    def assert_faults_struck(self) -> None:
+        """Raise AssertionError if a fault was added that no request has met."""
+        _assertions.assert_faults_struck(self)
 
     # --- what is done to it behind the client's back ---
 
