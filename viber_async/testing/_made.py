@@ -11,7 +11,7 @@ from attrs import fields
 
 import viber_async as va
 from viber_async._sansio.ledger import State
-from viber_async._sansio.numbers import Phones
+from viber_async._sansio.numbers import Index, Phones
 from viber_async._sansio.terms import Terms
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ def _walk() -> dict[str, Any]:
         "total_last": 1,
         "doubts": (),
     }
+
+
+def _index() -> Index:
+    index = Index()
+    index.add([int(PHONE)])
+    return index
 
 
 _USUAL: Final[Mapping[type, Callable[[], dict[str, Any]]]] = {
@@ -157,7 +163,7 @@ _USUAL: Final[Mapping[type, Callable[[], dict[str, Any]]]] = {
         "created_at": NOON,
         "id": "made",
         "salt": 0,
-        "there": Phones(),
+        "wanted": _index(),
         "rows": array("q"),
         "rest_digest": DIGEST,
     },
