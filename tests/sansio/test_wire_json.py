@@ -1,11 +1,16 @@
+import json
+import os
 import time
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from viber_async._sansio import wire_json
 from viber_async._sansio.call import Unreadable
 
+EXAMPLES = int(os.environ.get("VIBER_TEST_EXAMPLES", "1"))
 MAX = 2**63 - 1
 
 READABLE = [
@@ -103,3 +108,88 @@ def test_a_key_that_stands_twice_is_shown_without_the_phone_in_it():
         wire_json.loads(b'{"380931111111": 1, "380931111111": 2}')
 
     assert "380931111111" not in str(caught.value)
+
+
+SPACES = st.sampled_from(["", "", "", " ", "\n", "\t", "\r\n", "  "])
+KEYS = st.sampled_from(["a", "b", "id", "", ":", "a:", '"', '":', " :", "\\", "Привіт"])
+TEXTS = st.one_of(
+    KEYS, st.sampled_from(["12:40:05", ":)", " :)", 'a":1', "{", "}{", "0" * 19, "1e5", "x" * 30]), st.text(max_size=4)
+)
+NUMBERS = st.one_of(
+    st.integers(-5, 5).map(str),
+    st.sampled_from(
+        ["-0", "0.0", "0.740", "1e5", "1E-7", "1.5e308", "1e309", "NaN", "-Infinity", "01", "1.", "+1", "5" * 18]
+    ),
+    st.sampled_from(
+        ["9" * 19, str(MAX), str(MAX + 1), str(-MAX - 1), str(-MAX - 2), "5" * 20, "0." + "7" * 17, "0." + "7" * 63]
+    ),
+)
+
+
+def text_of(value: str, *, escaped: bool) -> str:
+    return (
+        "".join(f"\\u{ord(c):04x}" for c in value)
+        if escaped and value.isascii()
+        else json.dumps(value, ensure_ascii=False)
+    )
+
+
+STRINGS = st.builds(
+    lambda text, escaped: f'"{text_of(text, escaped=True)}"' if escaped else text_of(text, escaped=False),
+    TEXTS,
+    st.booleans(),
+)
+
+
+def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Objects and lists as somebody may write them: any spaces, any key any number of times."""
+    member = st.builds(lambda k, a, b, v, c: f"{k}{a}:{b}{v}{c}", STRINGS, SPACES, SPACES, inner, SPACES)
+    return st.one_of(
+        st.lists(member, max_size=4).map(lambda members: "{" + ",".join(members) + "}"),
+        st.lists(inner, max_size=4).map(lambda items: "[" + ",".join(items) + "]"),
+    )
+
+
+BODIES = st.recursive(st.one_of(STRINGS, NUMBERS, st.sampled_from(["null", "true", "false", "", "x"])), containers)
+
+
+def outcome(read, body):
+    """Give what *read* makes of *body*, to the digit, or why not."""
+    try:
+        return repr(read(body))
+    except Unreadable as error:
+        return error.where, error.why
+
+
+@settings(derandomize=EXAMPLES == 1, max_examples=100 * EXAMPLES, deadline=None)
+@given(st.builds(lambda a, body, b: a + body + b, SPACES, BODIES, SPACES).filter(str.strip))
+def test_counting_the_text_through_misses_nothing_that_asking_each_time_would_find(text):
+    """The same value, or the same reason: keys that stand twice, numbers beyond any, whatever is no JSON."""
+    assert outcome(wire_json.loads, text.encode()) == outcome(wire_json.parse, text)
+
+
+HIDDEN = {
+    "spaces before a colon": '{"a": 1, "a" : 2}',
+    "a line end before a colon": '{"a":1,"a"\n:2}',
+    "a key that is escaped": r'{"a":1,"\u0061":2}',
+    "in a list of a list": '[[{"a":{"a":1}},{"b":{"a":1,"a":2}}]]',
+    "beside a text like a key": r'{"a":"\":","b":1,"b":2}',
+    "beside a text that begins with a colon": '{"a":":","b":1,"b" :2}',
+    "with nothing in it": '{"":1,"":2}',
+}
+
+
+@pytest.mark.fault("P10")
+@pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
+def test_a_key_that_stands_twice_cannot_hide(text):
+    """In whatever way it is written, and whatever stands around it."""
+    with pytest.raises(Unreadable, match="stands twice"):
+        wire_json.loads(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":":)"}', r'{"a":"he said \"x\": y"}', '{"a":"0000000000000000000"}', '[{"a" :1}]']
+)
+def test_what_cannot_be_counted_is_read_all_the_same(text):
+    """By asking about each key and number."""
+    assert wire_json.loads(text.encode()) == json.loads(text)

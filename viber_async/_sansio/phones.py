@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.privacy import refused, shown
+from viber_async._sansio.rows import usually
 from viber_async._sansio.wire_json import MAX_INT
 
 MIN_DIGITS: Final = 8
@@ -162,6 +163,7 @@ def _is_collection(values: object) -> bool:
     return isinstance(values, Iterable) and not isinstance(values, _NO_COLLECTIONS)
 
 
+@usually("type(v) is int and v > 0", 'f"{v}"')
 def wire_phone(value: object) -> str:
     """Give a phone of an answer as digits; raises `Unreadable`.
 

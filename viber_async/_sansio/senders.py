@@ -11,6 +11,7 @@ from cattrs import Converter
 from viber_async._sansio.call import Call, Kind
 from viber_async._sansio.converter import NO_EXTRAS, Extras, OpenWord, brief, one_or_many, read_str, wire
 from viber_async._sansio.door import positive_id
+from viber_async._sansio.rows import usually
 
 PATH: Final = "/viber/senders"
 
@@ -24,6 +25,7 @@ class SenderStatus(OpenWord):
     """B: a fixture of the provider's own client."""
 
 
+@usually("type(v) is str")
 def _country(value: object) -> str:
     """Read "UK" (A: ``country``), or a list of such from ``countries`` (B: a fixture), as one text."""
     return ", ".join(read_str(item) for item in one_or_many(value))
