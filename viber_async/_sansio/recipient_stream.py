@@ -5,8 +5,11 @@ as it arrives, in whatever pieces, keys in any order, as strictly as `wire_json`
 incomplete and nothing else. Rows that stand before a damage are given out before the damage is raised, so the
 result does not depend on how the network cut the body.
 
-Each character is looked at a fixed number of times: a row is tried once when it begins; if its end has not
-arrived, new pieces alone are scanned for it, and the row is parsed again only when it is there.
+The rows that stand whole in a piece are read together, once for each piece. Where that fails, for whatever reason, and
+for the row that a piece cuts, each row is read alone: only so it is known which rows are sound, and what is wrong.
+
+Each character is looked at a fixed number of times: with its neighbours, then when its row begins; if the row's end
+has not arrived, new pieces alone are scanned for it, and the row is parsed again only when it is there.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from viber_async._sansio.call import Unreadable
 from viber_async._sansio.campaigns import Recipient
 from viber_async._sansio.converter import joined, read_int
 from viber_async._sansio.privacy import shown
-from viber_async._sansio.wire_json import DECODER, parse
+from viber_async._sansio.wire_json import DECODER, loads, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -47,9 +50,11 @@ class RecipientStream:
 
     def __init__(self, converter: Converter) -> None:
         self._row_hook = converter.get_structure_hook(Recipient)
+        self._rows_hook = converter.get_structure_hook(tuple[Recipient, ...])
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
         self._at = 0
+        self._tried = ""
         self._rows: list[Recipient] = []
         self._count = 0
         self._finished = False
@@ -141,11 +146,28 @@ class RecipientStream:
         if (yield from self._peek()) == "]":
             separator = yield from self._expect("]", "")
         while separator == ",":
-            where = f"recipients[{self._count}]"
-            row = yield from self._read_value(where)
-            self._rows.append(_read_at(where, self._read_row, row))
-            self._count += 1
+            rows = self._whole_rows()
+            if not rows:
+                where = f"recipients[{self._count}]"
+                row = yield from self._read_value(where)
+                rows = (_read_at(where, self._read_row, row),)
+            self._rows += rows
+            self._count += len(rows)
             separator = yield from self._expect(",]", "not JSON: expected a comma or the end of the list")
+
+    def _whole_rows(self) -> tuple[Recipient, ...]:
+        """Give the rows that stand whole in this piece, and stand behind them; none if that cannot be told at once."""
+        if self._text is self._tried:
+            return ()
+        self._tried = self._text
+        end = self._text.rfind("},", self._at, self._at + ROW_CHARACTERS) + 1
+        try:
+            # What reads as a list of objects here is a row each: nothing that follows could make it anything else.
+            rows = self._read_rows_of(loads(f"[{self._text[self._at : end]}]".encode()))
+        except Unreadable:
+            return ()
+        self._at = max(self._at, end)
+        return rows
 
     def _expect(self, characters: str, why: str, *, where: str | None = None) -> Generator[None, str, str]:
         found = yield from self._peek()
@@ -189,6 +211,9 @@ class RecipientStream:
         parts.append(self._text[self._at : end])
         self._at = end
         return "".join(parts)
+
+    def _read_rows_of(self, rows: object) -> tuple[Recipient, ...]:
+        return cast("tuple[Recipient, ...]", self._rows_hook(rows, tuple[Recipient, ...]))
 
     def _read_row(self, row: object) -> Recipient:
         return cast("Recipient", self._row_hook(row, Recipient))
