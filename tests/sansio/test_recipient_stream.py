@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counting import python_calls
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.campaigns import get_recipients
 from viber_async._sansio.converter import make_converter
@@ -161,6 +162,36 @@ def test_the_rows_before_a_damage_are_given_first(damage, where, why, size):
 
     assert len(rows) == 2
     assert (error.where, why in error.why) == (f"recipients[2]{where}", True), error
+
+
+WRONG_ROWS = {
+    "a wrong leaf": (b'{"phone":1,"price":"x"}', 2, "recipients[2].price", "expected a number"),
+    "no object": (b'["phone"]', 2, "recipients[2]", "expected an object"),
+    "a key twice": (b'{"phone":1,"phone":2}', 2, "recipients[2]", "stands twice"),
+    "a syntax error": (b'{"phone":1,}', 2, "recipients[2]", "not JSON"),
+    "nothing": (b"", 2, "recipients[2]", "not JSON"),
+    "the end, and another list": (b'{"phone":1}],"rows":[{"phone":1}', 3, "", "not JSON"),
+}
+
+
+@pytest.mark.fault("P06", "P10")
+@pytest.mark.parametrize("size", [1, 100, 10**7])
+@pytest.mark.parametrize(("wrong", "count", "where", "why"), WRONG_ROWS.values(), ids=WRONG_ROWS)
+def test_so_are_the_rows_before_one_that_is_wrong_among_others(wrong, count, where, why, size):
+    """Though all that came in one piece are read together."""
+    rows = b",".join([ROW, ROW, wrong, ROW, ROW, ROW])
+    found, error = stream(*cut(b'{"task_id":1,"recipients":[' + rows + b',"total":1}', size))
+
+    assert (len(found), error.where, why in error.why) == (count, where, True), error
+
+
+def test_rows_that_come_together_are_read_together():
+    """No function is called for each of them; counted, since time would depend on the machine."""
+    row = SAMPLE.read_bytes().partition(b"[")[2].rpartition(b"]")[0]
+    body = b'{"task_id":1,"recipients":[' + b",".join([row] * 2000) + b"]}"
+    reader = RecipientStream(CONVERTER)
+
+    assert python_calls(lambda: [reader.feed(piece) for piece in cut(body, 65_536)]) < 1000
 
 
 def test_what_is_wrong_stays_wrong():

@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import pickle
-import sys
 import weakref
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +19,7 @@ from attrs import field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counting import python_calls
 from viber_async._sansio import wire_json
 from viber_async._sansio.blacklist import BlacklistEntry, list_blacklist
 from viber_async._sansio.call import Unreadable
@@ -227,22 +227,6 @@ def test_a_row_of_a_list_is_like_any_other_result(cls: type) -> None:
         found.id = 2  # type: ignore[attr-defined]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         del found.extras  # type: ignore[attr-defined]
-
-
-def python_calls(work: Callable[[], object]) -> int:
-    """Give how many functions of Python's *work* called: the same on every machine, whoever else is busy on it."""
-    calls = 0
-
-    def count(_frame: object, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return calls
 
 
 def body(rows: list[dict[str, Any]], before: str = "[", after: str = "]") -> bytes:

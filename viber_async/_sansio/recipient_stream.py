@@ -52,9 +52,9 @@ class RecipientStream:
         self._row_hook = converter.get_structure_hook(Recipient)
         self._rows_hook = converter.get_structure_hook(tuple[Recipient, ...])
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._text = ""
+        self._text: str = ""
         self._at = 0
-        self._tried = ""
+        self._tried: str = ""
         self._rows: list[Recipient] = []
         self._count = 0
         self._finished = False
