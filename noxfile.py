@@ -11,7 +11,7 @@ import nox
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["tests", "tests_httpx2", "coverage", "lint", "types", "docs_snippets"]
+nox.options.sessions = ["tests", "tests_httpx2", "coverage", "lint", "types", "docs_snippets", "docs"]
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
 VERSIONS = [
@@ -162,6 +162,13 @@ def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
     install(session, "test", "bench")
     session.run("python", "benchmarks", *session.posargs)
+
+
+@nox.session(python=VERSIONS[0])
+def docs(session: nox.Session) -> None:
+    """Does the site build without a warning? It lies in ``site/`` then, to be opened in a browser."""
+    install(session, "docs")
+    session.run("mkdocs", "build", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(python=VERSIONS[0])

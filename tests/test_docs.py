@@ -1,0 +1,60 @@
+"""The pages are whole: what is public stands in the reference, what can be raised in the table of errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import viber_async
+from viber_async import errors, sandbox, testing
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+REFERENCE = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+DESCRIBED = set(re.findall(r"^::: (\S+)$", REFERENCE, re.MULTILINE))
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, BaseException)}
+ALIASES = {"Lane", "Middleware", "CallNext", "DEFAULT", "Delivery", "__version__"}
+"""Not classes or functions of their own: they are described where they are used."""
+
+
+@pytest.mark.parametrize("module", [viber_async, sandbox, testing], ids=lambda module: module.__name__)
+def test_every_public_name_stands_in_the_reference(module: object) -> None:
+    """Errors by their module."""
+    names = set(module.__all__) - ERRORS - ALIASES
+
+    assert {f"{module.__name__}.{name}" for name in names} - DESCRIBED == set()
+    assert "viber_async.errors" in DESCRIBED
+
+
+def test_every_error_says_what_to_do() -> None:
+    """In the page's table, but for the four that only gather others."""
+    rows = set(re.findall(r"^\| \**`(\w+)`", (DOCS / "errors.md").read_text(), re.MULTILINE))
+
+    assert ERRORS - rows == {"ViberError", "UsageError", "ApiError", "TransportError", "SyncError"}
+    assert rows <= ERRORS
+
+
+def test_every_page_is_in_the_plan_of_the_site() -> None:
+    """And every entry of the plan is a page."""
+    plan = set(re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+
+    assert plan == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+
+
+def test_what_machines_read_leads_to_pages() -> None:
+    """Each link of llms.txt."""
+    links = re.findall(r"\]\(([^)]+)\)", (DOCS / "llms.txt").read_text())
+
+    assert [link for link in links if not (DOCS / link).exists()] == []
+    assert len(links) > 10
+
+
+def test_every_drawing_is_shown_and_told() -> None:
+    """A page shows it, with words for whoever cannot see it."""
+    shown = re.findall(
+        r"!\[([^\]]{20,})\]\(img/([\w-]+\.\w+)\)", "\n".join(page.read_text() for page in DOCS.glob("*.md"))
+    )
+
+    assert {name for _, name in shown} == {path.name for path in (DOCS / "img").iterdir()}
