@@ -9,9 +9,13 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["pytester"]
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a test is not wrong because it was slow once
+hypothesis.settings.load_profile("any machine")
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
