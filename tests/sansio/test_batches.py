@@ -84,6 +84,57 @@ def test_batches_grow_back() -> None:
     assert (sizes[0], sizes[2 * PATIENCE - 1], sizes[-1], batches.size) == (250, 250, 500, 500)
 
 
+def test_batches_grow_by_doubling_and_wait_anew_before_each() -> None:
+    """What was refused is the larger size still."""
+    batches = Batches(10**6, largest=1000)
+    for fits in (False, False, True, True, False, True, True):
+        span = batches.take()
+        assert span is not None
+        batches.accepted(span) if fits else batches.refused(span)
+    sizes = []
+    for _ in range(4 * PATIENCE + 1):
+        span = batches.take()
+        assert span is not None
+        batches.accepted(span)
+        sizes.append(len(span))
+
+    assert sizes == [250] * 2 * PATIENCE + [500] * 2 * PATIENCE + [1000]
+
+
+def test_a_bad_phone_in_one_batch_is_no_excuse_for_the_next() -> None:
+    """Each is judged by its own halves."""
+    log, refused = sent(12, most=3, bad=frozenset({0}), largest=4)
+
+    assert refused == [0]
+    assert [len(span) for span, _ in log] == [4, 2, 1, 1, 2, 4, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("way", ["another kind", "one of them"])
+def test_hope_is_for_a_hundred_more(way: str) -> None:
+    """Whatever went through, the count begins again."""
+    batches = Batches(10**6, largest=1)
+
+    def refuse(count: int) -> None:
+        for _ in range(count):
+            span = batches.take()
+            assert span is not None
+            assert batches.refused(span)
+
+    refuse(MOST_REFUSED - 1)
+    assert not batches.hopeless
+    if way == "another kind":
+        batches.hope()
+    else:
+        span = batches.take()
+        assert span is not None
+        batches.accepted(span)
+    refuse(MOST_REFUSED - 1)
+    assert not batches.hopeless
+    refuse(1)
+
+    assert batches.hopeless
+
+
 def test_there_is_no_hope_where_nothing_goes_through() -> None:
     """After a hundred refused one by one; one that goes through gives it back."""
     batches = Batches(10_000)
@@ -107,8 +158,12 @@ def test_there_is_no_hope_where_nothing_goes_through() -> None:
         (errors.BadRequestError(status=422), True),
         (errors.ApiError(status=413), True),
         (errors.ApiError(status=200), True),
+        (errors.ApiError(status=400), True),
+        (errors.ApiError(status=422), True),
         (errors.ApiError(status=409), False),
+        (errors.ApiError(status=404), False),
         (errors.DecodeError(status=200), False),
+        (errors.DecodeError(status=413), False),
         (errors.NotFoundError(status=404), False),
         (errors.PermissionDeniedError(status=403), False),
         (errors.QuotaError(status=200), False),
@@ -129,6 +184,7 @@ def test_some_errors_are_about_the_batch(error: errors.ViberError, is_it: bool) 
         (BlacklistAdded(2, exists=1), True, True),
         (BlacklistAdded(2, exists=0), True, False),
         (BlacklistAdded(2, exists=0), False, True),
+        (BlacklistAdded(2, exists=1), False, True),
         (BlacklistAdded(3, exists=1), False, False),
         (BlacklistRemoved(3), True, True),
         (BlacklistRemoved(0), True, False),

@@ -51,8 +51,8 @@ class Batches:
         self._halves: list[Span] = []
         """Parts of refused batches, the next one last."""
         self._halving = False
-        self._alone = 0
-        """How many phones of the batch that is being halved stood alone."""
+        self._alone = False
+        """Whether a phone of the batch that is being halved stood alone."""
         self._went_through = 0
         """The most of it that went through at once."""
         self._in_a_row = 0
@@ -90,17 +90,16 @@ class Batches:
         self._refused_in_a_row = 0
         if self._halving:
             self._went_through = max(self._went_through, len(span))
-        elif self._size < self._largest:
-            self._in_a_row += 1
-            if self._in_a_row >= self._patience:
-                self._size, self._in_a_row = min(self._size * 2, self._largest), 0
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self._patience:
+            self._size, self._in_a_row = min(self._size * 2, self._largest), 0
 
     def refused(self, span: Span) -> bool:
         """Note that *span* was refused; True if that is final, because it is one phone."""
-        if not self._halving:
-            self._halving, self._alone, self._went_through = True, 0, 0
+        self._halving = True
         if len(span) == 1:
-            self._alone += 1
+            self._alone = True
             self._refused_in_a_row += 1
             return True
         middle = (span.start + span.stop) // 2
@@ -112,7 +111,7 @@ class Batches:
         if not self._alone:
             self._size, self._in_a_row = self._went_through, 0
             self._patience *= 2
-        self._halving = False
+        self._halving, self._alone, self._went_through = False, False, 0
 
 
 def is_about_the_batch(error: errors.ViberError) -> bool:
