@@ -23,6 +23,8 @@ def pauses(error: errors.ViberError) -> list[float]:
         (errors.RequestTimeoutError(), [1, 3, 9, 27, 81, 120, 120, 120]),
         (errors.DeadlineExceededError(), [1, 3, 9, 27, 81, 120, 120, 120]),
         (errors.RateLimitError(status=429, retry_after=250), [250, 250]),
+        (errors.RateLimitError(status=429, retry_after=LONGEST / 2), [300, 300]),
+        (errors.RateLimitError(status=429, retry_after=LONGEST), [600]),
         (errors.RateLimitError(status=429, retry_after=LONGEST + 1), []),
         (errors.DecodeError(status=200), [1, 3]),
         (errors.AuthenticationError(status=401), [0]),
