@@ -23,6 +23,7 @@ from viber_async import (
     ViberSession,
 )
 from viber_async._limiter import Turn
+from viber_async._sansio import lateness as foretelling
 from viber_async.redis import RedisRateLimiter
 from viber_async.redis import _limiter as module
 from viber_async.redis import _server as server
@@ -264,13 +265,13 @@ async def test_a_turn_that_comes_into_a_pause_is_let_go(client: Redis) -> None:
 async def test_a_turn_that_is_come_to_too_late_is_let_go(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was suspended does not use together what it was given one by one."""
     limiter = a_limiter(client)
-    for _ in range(module.UNTAUGHT):
+    for _ in range(foretelling.UNTAUGHT):
         await turn_of(limiter)
     asked = []
     real = limiter._asked
 
-    async def watched() -> Any:
-        moment = await real()
+    async def watched(now: float) -> Any:
+        moment = await real(now)
         asked.append(moment)
         if len(asked) == 1:
             moment.at -= 5.0
@@ -280,13 +281,49 @@ async def test_a_turn_that_is_come_to_too_late_is_let_go(client: Redis, monkeypa
     await turn_of(limiter)
 
     assert len(asked) == 2
-    assert limiter.lateness.told == limiter.lateness.most
+    assert limiter.lateness.told < limiter.lateness.most  # it says nothing about the next one
+
+
+async def test_a_lucky_answer_of_redis_is_forgotten(client: Redis) -> None:
+    """Compared with it every later one looks slow, and every turn would have to be let go for ever."""
+    limiter = a_limiter(client)
+    for _ in range(foretelling.UNTAUGHT):
+        await turn_of(limiter)
+    limiter._answers.append(-5.0)
+
+    await turn_of(limiter)
+
+    assert limiter.statistics().granted == foretelling.UNTAUGHT + 1
+    assert min(limiter._answers) > 0
+
+
+async def test_a_process_that_was_suspended_is_not_late_for_good(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer lay there for five seconds, unread; that says nothing of when the request arrived."""
+    limiter = a_limiter(client, RateLimit(5))
+    for _ in range(foretelling.UNTAUGHT):
+        await turn_of(limiter)
+    turn = await turn_of(limiter, sent=False)
+    turn.sent()
+    waiting = asyncio.ensure_future(turn_of(limiter))
+    await until(lambda: limiter._idle)
+    told, excess = limiter.lateness.told, limiter.lateness.excess
+    loop = asyncio.get_running_loop()
+
+    monkeypatch.setattr(limiter, "now", lambda: loop.time() + 5.0)
+    turn.end(answered=True)
+    monkeypatch.undo()
+    await waiting
+
+    assert limiter.lateness.excess == excess
+    assert limiter.lateness.told <= told + 0.1
 
 
 async def test_what_was_late_is_told(client: Redis) -> None:
     """A request that left long after its turn, or whose answer was slow, moves those behind it, once."""
     limiter = a_limiter(client)
-    for _ in range(module.REMEMBERED):
+    for _ in range(foretelling.REMEMBERED):
         await turn_of(limiter)
     turn = await turn_of(limiter, sent=False)
     limiter.lateness.excess = 0.0
@@ -316,7 +353,7 @@ async def test_what_never_left_teaches_nothing(
         turn.sent()
     turn.end(answered=answered, untold=untold)
 
-    assert (len(limiter.lateness._seen) > 0) is counts
+    assert (limiter.lateness._requests > 0) is counts
 
 
 async def test_a_cancelled_caller_leaves_its_turn_to_the_next(client: Redis) -> None:
@@ -635,6 +672,29 @@ async def test_a_redis_that_hangs_is_away(
     with pytest.raises(TransportError, match="Redis is away"):
         await turn_of(limiter)
     own_server.go_on()
+
+
+async def test_whoever_was_suspended_while_it_asked_does_not_take_redis_for_away(
+    own_server: RedisServer, own_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waited for the answer in those seconds; it asks again, and nobody's call fails."""
+    limiter = a_limiter(own_client, queue=1)
+    real = limiter._asked
+    asked = []
+
+    async def woken_late(now: float) -> Any:
+        asked.append(now)
+        if len(asked) == 1:
+            monkeypatch.setattr(limiter, "now", lambda: loop.time() + 5.0)
+            raise server.AwayError("TimeoutError")
+        return await real(now)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(limiter, "_asked", woken_late)
+    await turn_of(limiter)
+
+    assert len(asked) == 2
+    assert limiter.statistics().kept_by == "redis"
 
 
 async def test_a_redis_that_talks_nonsense_fails_those_who_wait(

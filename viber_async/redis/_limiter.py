@@ -24,11 +24,12 @@ from viber_async._auth import logger
 from viber_async._defaults import QUEUE, RATE_LIMIT
 from viber_async._limiter import Turn, figures
 from viber_async._queue import Queue
+from viber_async._sansio.lateness import Lateness
 from viber_async._sansio.privacy import safe_text, shown
 from viber_async._sansio.rate import LATEST, Pacer, RateLimit, RoundTrips
 from viber_async.errors import ConfigurationError, Delivery, TransportError, ViberError
 from viber_async.redis._script import TAKE
-from viber_async.redis._server import AwayError, answer, key_of
+from viber_async.redis._server import PATIENCE, AwayError, answer, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -41,10 +42,9 @@ if TYPE_CHECKING:
 
 GUARD: Final = 0.015
 """Share of a period that is kept free in each, for what nobody can measure."""
-UNTAUGHT: Final = 3
-"""Requests of a process before what they say of its lateness is believed."""
-REMEMBERED: Final = 10
-"""Requests whose lateness a process remembers."""
+REMEMBERED: Final = 20
+"""Answers of Redis of which the fastest counts as its pace; one lucky answer would else make every later one look slow
+for ever."""
 LOOK_AGAIN: Final = 1.0
 """Seconds between two tries to find Redis again."""
 QUIET: Final = 2.0
@@ -82,9 +82,11 @@ class RedisRateLimiter:
         self._queue = Queue[Turn](queue, unwanted=self._unwanted, left=self._left)
         self._key = key_of(account, "rate")
         self._script = client.register_script(TAKE)
-        self.lateness = _Lateness(LATEST * limit.per)
+        self.lateness = Lateness(LATEST * limit.per)
         self._round_trips: dict[str, RoundTrips] = {}  # by endpoint, to the provider
-        self._fastest = math.inf  # round trip to Redis
+        self._answers: deque[float] = deque(maxlen=REMEMBERED)  # seconds that Redis took
+        self._due = math.inf  # when the serving task will wake, while it sleeps
+        self._overslept_at = -math.inf
         self._serving: asyncio.Task[None] | None = None
         self._idle = False  # the serving task waits for time to pass, and nothing is lost if it is stopped
         self._looking: asyncio.Task[None] | None = None
@@ -150,10 +152,12 @@ class RedisRateLimiter:
         while True:
             await self._wait_until(self._paused_until)
             if self._kept_by == "redis":
+                asked = self.now()
                 try:
-                    moment = await self._asked()
+                    moment = await self._asked(asked)
                 except AwayError as error:
-                    self._lose(error)
+                    if self.now() - asked < 2 * PATIENCE:  # else it is we who were away
+                        self._lose(error)
                     continue
                 if await self._came(moment):
                     return moment.taken
@@ -177,15 +181,15 @@ class RedisRateLimiter:
                 self.news.clear()
                 await self.news.wait()
 
-    async def _asked(self) -> _Moment:
+    async def _asked(self, asked: float) -> _Moment:
         """Ask Redis for the next turn."""
-        asked, told, excess = self.now(), self.lateness.told, self.lateness.excess
+        told, excess = self.lateness.told, self.lateness.excess
         self.lateness.excess = 0.0
         wait = await self._say(told=told, excess=excess, wanted=True)
         heard = self.now()
-        self._fastest = min(self._fastest, heard - asked)
+        self._answers.append(heard - asked)
         # Redis may have said it as early as this makes it look, compared with its fastest answer.
-        unsure = heard - asked - self._fastest
+        unsure = heard - asked - min(self._answers)
         return _Moment(self, at=heard + wait, unsure=unsure, told=told + GUARD * self._limit.per)
 
     async def _say(
@@ -205,19 +209,28 @@ class RedisRateLimiter:
         await self._wait_until(moment.at)
         if self.now() < self._paused_until:
             return False
-        late = moment.late(self.now())
-        if late <= moment.told:
-            return True
-        self.lateness.saw(late)
-        return False
+        moment.came_late = moment.late(self.now())
+        self.lateness.came(moment.came_late)
+        return moment.came_late <= moment.told
 
     async def _wait_until(self, moment: float) -> None:
         while (left := moment - self.now()) > 0:
-            self._idle = True
+            self._idle, self._due = True, moment
             try:
                 await asyncio.sleep(left)
             finally:
-                self._idle = False
+                self._notice()
+                self._idle, self._due = False, math.inf
+
+    def _notice(self) -> None:
+        now = self.now()
+        if now - self._due > self.lateness.most:
+            self._overslept_at = now
+
+    def overslept(self, since: float) -> bool:
+        """Tell whether this process was suspended after *since*, or its loop held up."""
+        self._notice()
+        return self._overslept_at > since
 
     # Redis is away.
 
@@ -309,6 +322,8 @@ class _Moment:
     """Seconds by which it may have come earlier."""
     told: float = field(kw_only=True)
     """Seconds of lateness that Redis has reckoned with."""
+    came_late: float = field(default=0.0, init=False)
+    """Seconds by which we came late to it."""
 
     def late(self, now: float) -> float:
         return now - self.at + self.unsure
@@ -324,27 +339,37 @@ class _SharedTurn:
     _moment: _Moment
     _endpoint: str
     _sent_at: float = field(default=math.nan, init=False)
-    _beyond: float = field(default=0.0, init=False)
-    """Seconds of lateness that Redis has not reckoned with, as far as it is known."""
+    _told: float = field(default=0.0, init=False)
+    """Seconds of lateness beyond those that Redis reckoned with that it is told of by now, or will be."""
 
     def sent(self) -> None:
         self._sent_at = self._moment.limiter.now()
-        self._is_late(self._moment.late(self._sent_at))
+        self._tell(self._moment.late(self._sent_at))
 
     def end(self, *, answered: bool, untold: bool = False) -> None:
-        limiter = self._moment.limiter
-        if not math.isnan(self._sent_at) and answered:
-            round_trip = limiter.now() - self._sent_at
-            self._is_late(self._moment.late(self._sent_at) + limiter.round_trips(self._endpoint).lateness(round_trip))
-        elif answered or untold:  # it may have left as late as this
-            self._is_late(self._moment.late(limiter.now()))
+        if self._is_sent or answered or untold:
+            late = self._lateness(answered=answered)
+            self._tell(late)
+            self._moment.limiter.lateness.went(late - self._moment.came_late)
 
-    def _is_late(self, late: float) -> None:
+    @property
+    def _is_sent(self) -> bool:
+        return not math.isnan(self._sent_at)
+
+    def _lateness(self, *, answered: bool) -> float:
+        limiter = self._moment.limiter
+        if not self._is_sent:  # it may have left as late as this
+            return self._moment.late(limiter.now())
+        late = self._moment.late(self._sent_at)
+        if not answered or limiter.overslept(self._sent_at):
+            return late
+        return late + limiter.round_trips(self._endpoint).lateness(limiter.now() - self._sent_at)
+
+    def _tell(self, late: float) -> None:
         lateness = self._moment.limiter.lateness
-        lateness.saw(late)
-        beyond = max(0.0, min(late, lateness.most) - self._moment.told)
-        lateness.excess += max(0.0, beyond - self._beyond)
-        self._beyond = max(self._beyond, beyond)
+        beyond = min(late, lateness.most) - self._moment.told
+        lateness.excess += max(0.0, beyond - self._told)
+        self._told = max(self._told, beyond)
 
 
 @define(eq=False)
@@ -368,23 +393,6 @@ class _OwnTurn:
         else:
             self._pacer.give_back(self._slot, now)
         self._limiter.news.set()
-
-
-class _Lateness:
-    """Knows how late this process's requests may be, from the latest of them; nothing is believed of the first few."""
-
-    def __init__(self, most: float) -> None:
-        self.most = most
-        self.excess = 0.0
-        """Seconds beyond what Redis reckoned with that it has not been told yet."""
-        self._seen: deque[float] = deque(maxlen=REMEMBERED)
-
-    @property
-    def told(self) -> float:
-        return self.most if len(self._seen) < UNTAUGHT else max(self._seen)
-
-    def saw(self, late: float) -> None:
-        self._seen.append(min(late, self.most))
 
 
 def _share_of(fail: object, share: object, limit: RateLimit) -> RateLimit | None:
