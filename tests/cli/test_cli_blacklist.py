@@ -212,6 +212,7 @@ def test_phones_of_the_command_line_are_added(sandbox, blacklist):
         "read": 2,
         "rejected": 0,
         "rejects": [],
+        "notes": [],
     }
 
 
@@ -483,6 +484,46 @@ def test_a_sync_that_the_provider_does_not_let_finish_exits_with_3(sandbox, blac
     assert "Note: " in out
     assert "  line 4: 'n/a'" in out
     assert phones_of(sandbox) == {FIRST, FIRST + 2}
+
+
+@pytest.mark.parametrize("command", ["add", "remove", "plan", "verify", "sync"])
+def test_a_list_without_a_phone_is_said_to_be_one(sandbox, blacklist, listed, command):
+    """On stderr, and in the JSON. It is no failure, unless the list was meant to hold some: only who made it knows."""
+    sandbox.block(FIRST)
+    code, out, err = blacklist(command, listed("# nobody"))
+    _, as_json, told = blacklist(command, listed("# nobody"), "--json")
+    said = "the source holds no phone, so nothing was wanted"
+
+    assert (code, json.loads(as_json)["notes"]) == (0, [said])
+    assert err.count(said) == told.count(f"viber-async: note: {said}\n") == 1
+    assert said not in out
+    assert phones_of(sandbox) == {FIRST}
+
+
+@pytest.mark.parametrize("rejects", [1, 2])
+def test_who_is_in_sync_but_for_some_entries_says_so(sandbox, blacklist, listed, rejects):
+    """Whoever is meant by them may be on no blacklist; the exit code does not say it."""
+    wanted = [listed(*THREE, *["n/a"] * rejects), "--max-reject", 0.5]
+    synced, verified = blacklist("sync", *wanted), blacklist("verify", *wanted)
+    head = f"In sync but for {rejects} {'entry that holds' if rejects == 1 else 'entries that hold'} no phone: "
+
+    assert (synced[0], verified[0]) == (0, 0)
+    assert synced[1].startswith(f"{head}{3 + rejects} wanted = ")
+    assert f"\n{head}nothing to do.\n" in verified[1]
+
+
+@pytest.mark.parametrize(
+    "args", [["add"], ["remove"], ["plan"], ["sync", "--mirror"], ["verify"], ["apply", "--plan"]], ids=" ".join
+)
+def test_a_file_that_is_not_there_exits_with_64(sandbox, blacklist, tmp_path, args):
+    """It is the command line that is wrong; one that cannot be read is another matter."""
+    code, out, err = blacklist(*args, tmp_path / "nowhere", *([] if args[0] == "apply" else ["--json"]))
+
+    assert code == 64
+    assert "No such file or directory" in err
+    assert args[0] == "apply" or json.loads(out)["error"]["reason"] == "unreadable"
+    assert blacklist(*args, tmp_path)[0] == 4
+    assert sandbox.requests == ()
 
 
 def test_a_guard_that_refuses_exits_with_4(sandbox, blacklist, listed):

@@ -11,8 +11,17 @@ import viber_async
 from viber_async import ViberError, errors
 from viber_async.cli._exits import ERRORS, HELP, MEANINGS, Exit, exit_of, exit_of_plan, exit_of_sync
 
+
+def because(error: ViberError, cause: OSError) -> ViberError:
+    """Give *error* with its cause."""
+    error.__cause__ = cause
+    return error
+
+
 ENDED = [
     (errors.SyncRefusedError(reason="empty"), 4),
+    (because(errors.SyncRefusedError(reason="unreadable"), FileNotFoundError()), 64),
+    (because(errors.SyncRefusedError(reason="unreadable"), PermissionError()), 4),
     (errors.SyncInterruptedError(), 5),
     (errors.SyncError(), 6),
     (errors.UsageError(), 64),

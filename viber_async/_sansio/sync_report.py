@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -11,6 +11,10 @@ from viber_async._sansio.difference import NOTHING_KEPT
 if TYPE_CHECKING:
     from viber_async._sansio.difference import Kept
     from viber_async._sansio.paging import WalkReport
+
+
+NOTHING_WANTED: Final = "the source holds no phone, so nothing was wanted"
+"""No failure, unless it was meant to hold some: only who made it knows."""
 
 
 @frozen
@@ -33,7 +37,9 @@ class SyncReport:
     """
 
     converged: bool
-    """The verifying walk agrees: every wanted phone was seen, and none of those that were removed."""
+    """The verifying walk agrees: every wanted phone was seen, and none of those that were to be removed and were not
+    kept on purpose. A phone that the provider refuses to add or to remove is a reason for False; an entry that holds no
+    phone is none, and counted under ``rejected``."""
     wanted: int
     """Different phones that were wanted, and the entries that hold none."""
     already_there: int

@@ -218,9 +218,11 @@ def _place(
     if isinstance(column, int):
         if 1 <= column <= len(names):
             return column - 1
-        raise _refused("column", f"there is no column {column}; there are {len(names)}")
+    elif column is not None and (found := [i for i, name in enumerate(names) if _plain(name) == _plain(column)]):
+        return _only(found, names, "the name is given")
     if column is not None:
-        return _only([i for i, name in enumerate(names) if _plain(name) == _plain(column)], names, "the name is given")
+        what = column if isinstance(column, int) else repr(safe_text(column, 40))
+        raise _refused("column", f"there is no column {what}; there are {_listed(range(len(names)), names)}")
     if named := [i for i, name in enumerate(names) if _is_phone_name(name)]:
         return _only(named, names, "their names are those of phones")
     holding = [i for i, cells in enumerate(columns) if _hold_phones(cells, is_phone)]

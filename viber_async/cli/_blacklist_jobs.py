@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from attrs import define, frozen
+from attrs import asdict, define, evolve, frozen
 
 from viber_async import BlacklistAdded, BlacklistRemoved, SyncPlan, SyncRefusedError
+from viber_async._sansio.sync_report import NOTHING_WANTED
 from viber_async.cli import _export
 from viber_async.cli._exits import Exit, exit_of_plan
 from viber_async.cli._report import Outcome, entries, of_plan, of_report, rejected
@@ -71,6 +72,11 @@ class Terms:
     description: str | None
     max_reject: float
     min_age: timedelta | None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same, as the library's calls take them."""
+        return asdict(self)
 
 
 @define
@@ -165,7 +171,7 @@ async def plan(  # noqa: PLR0913 - as above
     session: ViberSession, source: Source, terms: Terms, *, output: str | None, show_phones: bool, meter: Meter
 ) -> Outcome:
     """Make a plan; write it to *output*, if that is given."""
-    made = await _planned(session, source, terms, meter)
+    made = await session.blacklist.plan(source, progress=meter, **terms.arguments)
     if output is not None:
         await asyncio.to_thread(made.to_file, output)
     return of_plan(made, show_phones=show_phones)
@@ -183,32 +189,8 @@ async def apply(  # noqa: PLR0913 - as above
 
 async def sync(session: ViberSession, source: Source, terms: Terms, *, journal: str | None, meter: Meter) -> Outcome:
     """Plan, apply and verify."""
-    report = await session.blacklist.sync(
-        source,
-        journal=journal,
-        progress=meter,
-        mode=terms.mode,
-        max_remove=terms.max_remove,
-        owner=terms.owner,
-        description=terms.description,
-        max_reject=terms.max_reject,
-        min_age=terms.min_age,
-    )
-    outcome = of_report(report)
-    return Outcome(outcome.code, said=(*outcome.said, *rejected(source.rejects, source.rejected)), facts=outcome.facts)
-
-
-async def _planned(session: ViberSession, source: Source, terms: Terms, meter: Meter) -> SyncPlan:
-    return await session.blacklist.plan(
-        source,
-        progress=meter,
-        mode=terms.mode,
-        max_remove=terms.max_remove,
-        owner=terms.owner,
-        description=terms.description,
-        max_reject=terms.max_reject,
-        min_age=terms.min_age,
-    )
+    outcome = of_report(await session.blacklist.sync(source, journal=journal, progress=meter, **terms.arguments))
+    return evolve(outcome, said=(*outcome.said, *rejected(source.rejects, source.rejected)))
 
 
 async def _all_of(source: Source, *, max_reject: float, meter: Meter) -> list[int]:
@@ -262,9 +244,10 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
 def _dry(source: Source, phones: list[int], what: str) -> Outcome:
     said = f"{len(phones):,} phones would be {what}, in {-(-len(phones) // BATCH):,} requests; nothing was sent."
     outcome = _written(source, said, phones=len(phones), dry_run=True)
-    return Outcome(exit_of_plan(changes=len(phones)), said=outcome.said, facts=outcome.facts)
+    return evolve(outcome, code=exit_of_plan(changes=len(phones)))
 
 
 def _written(source: Source, said: str, **facts: object) -> Outcome:
     lines = (said, *rejected(source.rejects, source.rejected))
-    return Outcome(Exit.IN_SYNC, said=lines, facts={**facts, **entries(source)})
+    aside = () if source.read > source.rejected else (NOTHING_WANTED,)
+    return Outcome(Exit.IN_SYNC, said=lines, aside=aside, facts={**facts, **entries(source), "notes": list(aside)})

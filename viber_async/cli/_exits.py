@@ -72,11 +72,13 @@ def exit_of(error: Exception) -> Exit:
     """Give the exit code of a command that *error* ended."""
     if isinstance(error, ConnectionFailedError) and error.permanent:
         return Exit.PERMANENT  # a certificate that does not fit fits no better a minute later
+    if isinstance(error, SyncRefusedError) and isinstance(error.__cause__, FileNotFoundError):
+        return Exit.USAGE  # the command line names what is not there
     return next(code for kind, code in ERRORS if isinstance(error, kind))
 
 
 def exit_of_sync(*, converged: bool, refused: int) -> Exit:
-    """Give the exit code of a sync that came to its end; lines without a phone, if tolerated, are no matter."""
+    """Give the exit code of a sync that came to its end; of lines without a phone it says nothing."""
     return Exit.IN_SYNC if converged and not refused else Exit.PARTIAL
 
 

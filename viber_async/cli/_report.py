@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, field, frozen
 
 from viber_async import SyncInterruptedError, SyncRefusedError, ViberError, mask_phone, to_dict
+from viber_async._sansio.sync_report import NOTHING_WANTED
 from viber_async.cli._exits import Exit, exit_of, exit_of_plan, exit_of_sync
 from viber_async.cli._show import duration
 
@@ -32,6 +33,8 @@ class Outcome:
 
     code: Exit
     said: tuple[str, ...] = field(kw_only=True)
+    aside: tuple[str, ...] = field(kw_only=True, default=())
+    """What is said on stderr, whatever form the rest has."""
     facts: Facts = field(kw_only=True)
 
     def to_dict(self) -> Facts:
@@ -66,19 +69,26 @@ def of_plan(plan: SyncPlan, *, show_phones: bool) -> Outcome:
     facts = to_dict(plan)
     if not show_phones:
         facts = {name: value for name, value in facts.items() if name not in ("adds", "removes")}
-    facts |= {"to_add": adds, "to_remove": removes, "expires_at": plan.expires_at.isoformat()}
+    aside = () if adds or plan.unchanged else (NOTHING_WANTED,)
+    facts |= {
+        "to_add": adds,
+        "to_remove": removes,
+        "expires_at": plan.expires_at.isoformat(),
+        "notes": list(aside),
+    }
     said = [str(plan)]
     said += _examples("to add", plan.adds, show_phones=show_phones)
     said += _examples("to remove", plan.removes, show_phones=show_phones)
     said += rejected(plan.rejects, plan.rejected)
-    said.append(f"Pending: {adds:,} to add, {removes:,} to remove." if adds or removes else "In sync: nothing to do.")
-    return Outcome(exit_of_plan(changes=adds + removes), said=tuple(said), facts=facts)
+    pending = f"Pending: {adds:,} to add, {removes:,} to remove."
+    said.append(pending if adds or removes else f"{_in_sync(plan.rejected)}: nothing to do.")
+    return Outcome(exit_of_plan(changes=adds + removes), said=tuple(said), aside=aside, facts=facts)
 
 
 def of_report(report: SyncReport) -> Outcome:
     """Give what a sync came to."""
     code = exit_of_sync(converged=report.converged, refused=len(report.refused))
-    head = "In sync" if code is Exit.IN_SYNC else "NOT in sync"
+    head = _in_sync(report.rejected) if code is Exit.IN_SYNC else "NOT in sync"
     sums = (
         f"{head}: {report.wanted:,} wanted = {report.already_there:,} already there + {report.added:,} added "
         f"+ {report.rejected:,} rejected + {report.unverified:,} not seen; {report.removed:,} removed."
@@ -87,9 +97,19 @@ def of_report(report: SyncReport) -> Outcome:
         sums,
         f"{report.requests:,} requests and {report.walk_requests:,} to look afterwards, in {duration(report.seconds)}.",
         *(f"Refused by the provider: {_where(each)}{each.shown}: {each.reason}" for each in report.refused[:EXAMPLES]),
-        *(f"Note: {note}." for note in report.notes),
+        *(f"Note: {note}." for note in report.notes if note != NOTHING_WANTED),
     )
-    return Outcome(code, said=said, facts=to_dict(report))
+    aside = tuple(note for note in report.notes if note == NOTHING_WANTED)
+    return Outcome(code, said=said, aside=aside, facts=to_dict(report))
+
+
+def _in_sync(rejected: int) -> str:
+    """Say it, and what it does not say: whoever is meant by an entry without a phone may not be on the blacklist."""
+    return f"In sync but for {_entries(rejected)} no phone" if rejected else "In sync"
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry that holds' if count == 1 else 'entries that hold'}"
 
 
 def _where(phone: RefusedPhone) -> str:

@@ -14,12 +14,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from attrs import frozen
+from attrs import field, frozen
 
 from viber_async import RateLimit, UsageError, ViberError, ViberSession
 from viber_async.cli import _blacklist_jobs as jobs
 from viber_async.cli._exits import HELP, Exit
 from viber_async.cli._export import STDOUT, Format
+from viber_async.cli._groups import grouped
 from viber_async.cli._report import Outcome, failed
 from viber_async.cli._run import StoppedError, stoppable, wait_for
 from viber_async.cli._show import fail, show_for
@@ -95,6 +96,68 @@ Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, as in a pipe,
 Rate = Annotated[int, typer.Option("--rate", min=1, help="Requests a second, if others use the account meanwhile.")]
 RATE = 10
 
+
+@frozen(kw_only=True)
+class Reading:
+    """How a list of phones is read."""
+
+    region: Region = None
+    column: Column = None
+    max_reject: MaxReject = MAX_REJECT
+
+    def source(self, file: str | None, phones: list[str] | None = None) -> Source:
+        """Give the phones of *file*, or those of the command line."""
+        if (file is None) == (not phones):
+            raise UsageError("give a FILE, or phones with --phone")
+        column = self.column
+        return Source(
+            file if file is not None else phones or [],
+            region=self.region,
+            column=int(column) if column is not None and column.isdecimal() else column,
+        )
+
+
+@frozen(kw_only=True)
+class Aim:
+    """What the blacklist is to become."""
+
+    mode: ModeOf = None
+    mirror: Mirror = False
+    owner: Owner = None
+
+    def terms(self, reading: Reading, writing: Writing | None = None) -> jobs.Terms:
+        """Give what a plan is asked for."""
+        if self.mirror and self.mode is Mode.ADD_ONLY:
+            raise UsageError("--mirror removes, and --mode add_only does not: give one of them")
+        writing = writing or Writing()
+        return jobs.Terms(
+            mode="mirror" if self.mirror or self.mode is Mode.MIRROR else "add_only",
+            max_remove=writing.max_remove,
+            owner=self.owner,
+            description=writing.description,
+            max_reject=reading.max_reject,
+            min_age=writing.min_age,
+        )
+
+
+@frozen(kw_only=True)
+class Writing:
+    """With what care it is written."""
+
+    max_remove: MaxRemove = None
+    description: Description = None
+    min_age: MinAge = None
+
+
+@frozen(kw_only=True)
+class Telling:
+    """How a command tells what it does, and how fast it goes."""
+
+    as_json: Json = False
+    plain: Plain = False
+    rate: Rate = RATE
+
+
 app = typer.Typer(
     name="blacklist",
     no_args_is_help=True,
@@ -108,250 +171,181 @@ app = typer.Typer(
 
 
 @app.command(epilog=HELP)
+@grouped
 def export(
     target: Annotated[str, typer.Argument(metavar="[FILE]", help="A new file; - is the standard output.")] = STDOUT,
     *,
     form: Annotated[Format, typer.Option("--format", help="One phone to a line, or whole rows.")] = Format.TEXT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Write the whole blacklist to a file.
 
     The file is this user's alone (mode 0600), and there once it is whole. Phones are written whole: that is what it is
     for. If the walk cannot prove that it missed nothing, that is said, and the exit code is 3.
     """
-    if as_json and target == STDOUT:
+    if telling.as_json and target == STDOUT:
         raise UsageError("--json needs a FILE: the standard output holds the rows")
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.export(session, target, form, force=force, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, aside=target == STDOUT), rate=rate)
+    _run(job, _Told(telling, aside=target == STDOUT))
 
 
 @app.command(epilog=HELP)
+@grouped
 def add(
     file: SomeFile = None,
     *,
     phone: Phones = None,
     description: Description = None,
-    region: Region = None,
-    column: Column = None,
-    max_reject: MaxReject = MAX_REJECT,
+    reading: Reading,
     dry_run: DryRun = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Add phones to the blacklist; those that are on it stay as they are.
 
     For millions of them, `sync` asks first which are missing.
     """
-    source = _source_of(file, phone, region, column)
+    source = reading.source(file, phone)
     done = jobs.Done()
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
-        return jobs.add(
-            session, source, done, description=description, max_reject=max_reject, dry_run=dry_run, meter=meter
-        )
+        limit = reading.max_reject
+        return jobs.add(session, source, done, description=description, max_reject=limit, dry_run=dry_run, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, source=source, done=done), rate=rate)
+    _run(job, _Told(telling, source=source, done=done))
 
 
 @app.command(epilog=HELP)
+@grouped
 def remove(
     file: SomeFile = None,
     *,
     phone: Phones = None,
     max_remove: Annotated[int, typer.Option("--max-remove", min=0, help="How many may be removed.")] = MAX_REMOVE,
-    region: Region = None,
-    column: Column = None,
-    max_reject: MaxReject = MAX_REJECT,
+    reading: Reading,
     dry_run: DryRun = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Remove phones from the blacklist: the people behind them can be messaged again."""
-    source = _source_of(file, phone, region, column)
+    source = reading.source(file, phone)
     done = jobs.Done()
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
-        return jobs.remove(
-            session, source, done, max_remove=max_remove, max_reject=max_reject, dry_run=dry_run, meter=meter
-        )
+        limit = reading.max_reject
+        return jobs.remove(session, source, done, max_remove=max_remove, max_reject=limit, dry_run=dry_run, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, source=source, done=done), rate=rate)
+    _run(job, _Told(telling, source=source, done=done))
 
 
 @app.command(epilog=HELP)
+@grouped
 def plan(
     file: WantedFile,
     *,
     output: Annotated[str | None, typer.Option("--output", metavar="PLAN", help="Write the plan to this file.")] = None,
-    mode: ModeOf = None,
-    mirror: Mirror = False,
-    max_remove: MaxRemove = None,
-    owner: Owner = None,
-    description: Description = None,
-    min_age: MinAge = None,
-    region: Region = None,
-    column: Column = None,
-    max_reject: MaxReject = MAX_REJECT,
-    as_json: Json = False,
+    aim: Aim,
+    writing: Writing,
+    reading: Reading,
     show_phones: ShowPhones = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Say what it takes for the blacklist to hold every phone of FILE; nothing is written to it.
 
     Exit code 0 if it holds them all, 2 if changes are pending. A plan is good for an hour.
     """
-    source = _source_of(file, None, region, column)
-    terms = _terms(mode, max_remove, owner, description, max_reject, min_age, mirror=mirror)
+    source, terms = reading.source(file), aim.terms(reading, writing)
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.plan(session, source, terms, output=output, show_phones=show_phones, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, source=source), rate=rate)
+    _run(job, _Told(telling, source=source))
 
 
 @app.command(epilog=HELP)
+@grouped
 def apply(
     *,
     plan_file: Annotated[str, typer.Option("--plan", metavar="PLAN", help="The plan's file.")],
     journal: JournalFile = None,
     dry_run: DryRun = False,
-    as_json: Json = False,
     show_phones: ShowPhones = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Carry out a plan: add, look, remove, look again."""
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.apply(session, plan_file, journal=journal, dry_run=dry_run, show_phones=show_phones, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, writes=not dry_run, journal=journal), rate=rate)
+    _run(job, _Told(telling, writes=not dry_run, journal=journal))
 
 
 @app.command(epilog=HELP)
+@grouped
 def sync(
     file: WantedFile,
     *,
     journal: JournalFile = None,
-    mode: ModeOf = None,
-    mirror: Mirror = False,
-    max_remove: MaxRemove = None,
-    owner: Owner = None,
-    description: Description = None,
-    min_age: MinAge = None,
-    region: Region = None,
-    column: Column = None,
-    max_reject: MaxReject = MAX_REJECT,
+    aim: Aim,
+    writing: Writing,
+    reading: Reading,
     dry_run: DryRun = False,
-    as_json: Json = False,
     show_phones: ShowPhones = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
+    telling: Telling,
 ) -> None:
     """Bring the blacklist to hold every phone of FILE: plan, apply and verify in one."""
-    source = _source_of(file, None, region, column)
-    terms = _terms(mode, max_remove, owner, description, max_reject, min_age, mirror=mirror)
+    source, terms = reading.source(file), aim.terms(reading, writing)
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         if dry_run:
             return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
         return jobs.sync(session, source, terms, journal=journal, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, source=source, writes=not dry_run, journal=journal), rate=rate)
+    _run(job, _Told(telling, source=source, writes=not dry_run, journal=journal))
 
 
 @app.command(epilog=HELP)
-def verify(
-    file: WantedFile,
-    *,
-    mode: ModeOf = None,
-    mirror: Mirror = False,
-    owner: Owner = None,
-    region: Region = None,
-    column: Column = None,
-    max_reject: MaxReject = MAX_REJECT,
-    as_json: Json = False,
-    show_phones: ShowPhones = False,
-    plain: Plain = False,
-    rate: Rate = RATE,
-) -> None:
+@grouped
+def verify(file: WantedFile, *, aim: Aim, reading: Reading, show_phones: ShowPhones = False, telling: Telling) -> None:
     """Compare FILE with the blacklist, and write nothing at all.
 
     Exit code 0 if the blacklist holds every phone of FILE (and, with --mirror, no other), 2 if it does not.
     """
-    source = _source_of(file, None, region, column)
-    terms = _terms(mode, None, owner, None, max_reject, None, mirror=mirror)
+    source, terms = reading.source(file), aim.terms(reading)
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
 
-    _run(job, _Told(as_json=as_json, plain=plain, source=source), rate=rate)
+    _run(job, _Told(telling, source=source))
 
 
 # --- what they have in common ---
 
 
-def _source_of(file: str | None, phones: list[str] | None, region: str | None, column: str | None) -> Source:
-    if (file is None) == (not phones):
-        raise UsageError("give a FILE, or phones with --phone")
-    wanted = file if file is not None else phones or []
-    return Source(wanted, region=region, column=int(column) if column is not None and column.isdecimal() else column)
-
-
-def _terms(  # noqa: PLR0917 - the options, as they come
-    mode: Mode | None,
-    max_remove: int | None,
-    owner: str | None,
-    description: str | None,
-    max_reject: float,
-    min_age: timedelta | None,
-    *,
-    mirror: bool,
-) -> jobs.Terms:
-    if mirror and mode is Mode.ADD_ONLY:
-        raise UsageError("--mirror removes, and --mode add_only does not: give one of them")
-    return jobs.Terms(
-        mode="mirror" if mirror or mode is Mode.MIRROR else "add_only",
-        max_remove=max_remove,
-        owner=owner,
-        description=description,
-        max_reject=max_reject,
-        min_age=min_age,
-    )
-
-
-def _run(job: Job, told: _Told, *, rate: int) -> NoReturn:
+def _run(job: Job, told: _Told) -> NoReturn:
     """Run *job*, tell what came of it, and end the process with its exit code.
 
     Raises:
         ViberError: the job's own, once it was printed as JSON, if that is wanted.
 
     """
-    told.tell(wait_for(_ended(job, plain=told.plain, rate=rate)))
+    told.tell(wait_for(_ended(job, told.how)))
 
 
-@frozen(kw_only=True)
+@frozen
 class _Told:
     """How the end of a job is told."""
 
-    as_json: bool
-    plain: bool
-    source: Source | None = None
-    done: jobs.Done | None = None
-    aside: bool = False
+    how: Telling
+    source: Source | None = field(kw_only=True, default=None)
+    done: jobs.Done | None = field(kw_only=True, default=None)
+    aside: bool = field(kw_only=True, default=False)
     """On stderr, because the rows go to stdout."""
-    writes: bool = False
+    writes: bool = field(kw_only=True, default=False)
     """Goes on where it stopped, if there is a *journal*."""
-    journal: str | None = None
+    journal: str | None = field(kw_only=True, default=None)
 
     def tell(self, ended: Outcome | Exception) -> NoReturn:
         match ended:
@@ -364,17 +358,19 @@ class _Told:
             case _:
                 self._failed(failed(ended, self.source))
                 raise ended
-        if self.as_json:
+        for line in outcome.aside:
+            fail(f"note: {line}")
+        if self.how.as_json:
             _print_json(outcome)
         else:
-            show = show_for(sys.stderr if self.aside else sys.stdout, plain=self.plain)
+            show = show_for(sys.stderr if self.aside else sys.stdout, plain=self.how.plain)
             for line in outcome.said:
                 show.say(line)
         raise typer.Exit(outcome.code)
 
     def _failed(self, outcome: Outcome) -> None:
         """Tell what is known beside the error, which is told in the end."""
-        if self.as_json:
+        if self.how.as_json:
             _print_json(outcome)
         sys.stderr.writelines(f"{line}\n" for line in outcome.said)
         if self.done is not None and self.done.sent:
@@ -390,17 +386,17 @@ class _Told:
         return f"{WITHOUT_JOURNAL if self.writes else 'nothing was written'}; run it again from the beginning"
 
 
-async def _ended(job: Job, *, plain: bool, rate: int) -> Outcome | Exception:
+async def _ended(job: Job, how: Telling) -> Outcome | Exception:
     """Give what came of *job*, or what ended it."""
     try:
-        return await stoppable(_in_session(job, plain=plain, rate=rate))
+        return await stoppable(_in_session(job, how))
     except (StoppedError, ViberError, OSError) as error:
         return error
 
 
-async def _in_session(job: Job, *, plain: bool, rate: int) -> Outcome:
-    async with ViberSession.from_env(rate_limit=RateLimit(rate)) as session:
-        with jobs.Meter(show_for(sys.stderr, plain=plain)) as meter:
+async def _in_session(job: Job, how: Telling) -> Outcome:
+    async with ViberSession.from_env(rate_limit=RateLimit(how.rate)) as session:
+        with jobs.Meter(show_for(sys.stderr, plain=how.plain)) as meter:
             return await job(session, meter)
 
 

@@ -21,7 +21,7 @@ from viber_async._sansio.blacklist import BlacklistRemoved
 from viber_async._sansio.numbers import Index, Phones
 from viber_async._sansio.patience import Patience
 from viber_async._sansio.privacy import mask_phone, safe_text
-from viber_async._sansio.sync_report import RefusedPhone, SyncReport
+from viber_async._sansio.sync_report import NOTHING_WANTED, RefusedPhone, SyncReport
 from viber_async._tasks import beside, until_ended
 from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
 from viber_async.sync.bulk import pause
@@ -374,6 +374,8 @@ class Run:
         return there - sum(number not in ours and number not in before for number in added)
 
     def _notes(self, look: Look, unverified: int) -> Iterator[str]:
+        if not len(self._plan.wanted):
+            yield NOTHING_WANTED
         if self._doubtful:
             yield f"{self._doubtful} batches were answered with counters that do not add up or cannot be read"
         if unverified:
