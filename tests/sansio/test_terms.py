@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from viber_async._sansio.blacklist import MAX_DESCRIPTION
+from viber_async._sansio.privacy import shown
 from viber_async._sansio.terms import MAX_OWNER, Terms, checked_terms
 from viber_async.errors import ValidationError
 
@@ -97,42 +99,60 @@ def test_details_are_read_only_where_something_depends_on_them(how: dict[str, ob
     assert checked_terms(**how).detailed is detailed
 
 
+MODE = '"add_only" or "mirror"'
+REMOVALS = "how many phones may be removed: an int of 0 or more, or None"
+OWNER = "a tag of 1 to 50 ASCII letters, digits, spaces and . _ @ / -"
+REJECTS = "the part of the lines that may hold no phone: 0 to 1"
+AGE = "a timedelta of 0 or more, or None"
+
+
 @pytest.mark.parametrize(
-    ("how", "field"),
+    ("how", "field", "rule"),
     [
-        ({"mode": None}, "mode"),
-        ({"mode": []}, "mode"),
-        ({"max_remove": 1.0}, "max_remove"),
-        ({"owner": "x" * (MAX_OWNER + 1)}, "owner"),
-        ({"owner": " crm"}, "owner"),
-        ({"owner": "crm "}, "owner"),
-        ({"owner": "c\nrm"}, "owner"),
-        ({"description": 7}, "description"),
-        ({"description": "two\nlines"}, "description"),
-        ({"max_reject": -0.1}, "max_reject"),
-        ({"max_reject": float("nan")}, "max_reject"),
-        ({"max_reject": "0.1"}, "max_reject"),
-        ({"min_age": 60}, "min_age"),
+        ({"mode": None}, "mode", MODE),
+        ({"mode": []}, "mode", MODE),
+        ({"max_remove": 1.0}, "max_remove", REMOVALS),
+        ({"max_remove": -1}, "max_remove", REMOVALS),
+        ({"max_remove": True}, "max_remove", REMOVALS),
+        ({"owner": "x" * (MAX_OWNER + 1)}, "owner", OWNER),
+        ({"owner": " crm"}, "owner", OWNER),
+        ({"owner": "crm "}, "owner", OWNER),
+        ({"owner": "c\nrm"}, "owner", OWNER),
+        ({"owner": 7}, "owner", OWNER),
+        ({"description": 7}, "description", "give text"),
+        ({"description": "two\nlines"}, "description", "one line without control characters"),
+        ({"max_reject": -0.1}, "max_reject", REJECTS),
+        ({"max_reject": 1.1}, "max_reject", REJECTS),
+        ({"max_reject": float("nan")}, "max_reject", REJECTS),
+        ({"max_reject": "0.1"}, "max_reject", REJECTS),
+        ({"min_age": 60}, "min_age", AGE),
+        ({"min_age": timedelta(seconds=-1)}, "min_age", AGE),
     ],
 )
-def test_what_cannot_be_meant_is_refused(how: dict[str, object], field: str) -> None:
-    """By the argument's name."""
+def test_what_cannot_be_meant_is_refused(how: dict[str, object], field: str, rule: str) -> None:
+    """By the argument's name, what was given, and what would have been fine."""
 
     with pytest.raises(ValidationError) as caught:
         checked_terms(**how)
-    assert caught.value.field == field
+    assert (caught.value.field, caught.value.rule) == (field, rule)
+    assert caught.value.shown == shown(how[field])
 
 
-def test_a_refusal_shows_what_was_given() -> None:
-    """And not what would have been fine."""
+@pytest.mark.parametrize("owner", [None, "crm"])
+def test_a_description_is_as_long_as_a_row_takes_with_the_tag(owner: str | None) -> None:
+    """Not a character longer: it would be cut."""
+    room = MAX_DESCRIPTION - (len("crm: ") if owner else 0)
 
-    with pytest.raises(ValidationError) as caught:
-        checked_terms(min_age=60)
-    assert caught.value.shown == "60"
+    assert checked_terms(owner=owner, description="x" * room).written is not None
+    for more in (1, MAX_DESCRIPTION):
+        with pytest.raises(ValidationError, match="nothing is cut") as caught:
+            checked_terms(owner=owner, description="x" * (room + more))
+        assert caught.value.field == "description"
 
 
 def test_the_edges_are_taken() -> None:
     """The longest tag, no removal at all, every reject, no age."""
     terms = checked_terms(owner="x" * MAX_OWNER, max_remove=0, max_reject=1, min_age=timedelta(0))
+    assert checked_terms(max_reject=0).max_reject == 0
 
     assert (terms.max_remove, terms.max_reject, terms.min_age) == (0, 1.0, timedelta(0))
