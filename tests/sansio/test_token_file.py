@@ -106,6 +106,35 @@ def test_what_is_no_file_of_tokens_cannot_be_read(body):
     assert "token-1" not in str(caught.value)
 
 
+OF_ANOTHER = "it is no file of tokens of this version"
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "why"),
+    [
+        (file_of().ljust(LARGEST + 1), "", "it is too large"),
+        (b"[]", "", OF_ANOTHER),
+        (b"{}", "", OF_ANOTHER),
+        (b'{"viber_async tokens": 2, "accounts": {}}', "", OF_ANOTHER),
+        (b'{"viber_async tokens": 1}', "accounts", "an object was expected"),
+        (b'{"viber_async tokens": 1, "accounts": []}', "accounts", "an object was expected"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_file_that_is_none_says_why(body, where, why):
+    """And where in it."""
+    with pytest.raises(Unreadable) as caught:
+        read(body, now=NOW)
+
+    assert (caught.value.where, caught.value.why) == (where, why)
+
+
+def test_the_largest_file_is_read():
+    """To the byte."""
+
+    assert read(file_of(a=ENTRY).ljust(LARGEST), now=NOW) == {"a": ONE}
+
+
 def test_a_thousand_accounts_with_the_longest_tokens_fit():
     """Beyond that, a file is not read."""
     many = {f"{n:032}": StoredToken(value="x" * 4096, expires_at=NOW + 1, lifetime=1) for n in range(1000)}
