@@ -180,3 +180,5 @@ def build(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
     session.install("--quiet", "--force-reinstall", *map(str, Path("dist").glob("*.whl")))
     session.run("python", "-c", "import viber_async; print(viber_async.__version__)")
+    page = 'files("viber_async").joinpath("sandbox", "inbox", "page", "index.html")'
+    session.run("python", "-c", f"from importlib.resources import files; print({page}.read_text()[:15])")

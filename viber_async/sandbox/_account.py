@@ -11,15 +11,16 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from viber_async.sandbox import _hand
 from viber_async.sandbox._answer import refusal, token_refusal
 from viber_async.sandbox._blacklist import Blacklist
 from viber_async.sandbox._life import Life, SandboxFate, SandboxPace, fates_of
 from viber_async.sandbox._rules import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from viber_async.sandbox._rules import Draft
 
@@ -90,6 +91,8 @@ class SandboxCampaign:
     sender: SandboxSender = field(kw_only=True)
     recipients: Sequence[int] = field(kw_only=True, repr=False)
     life: Life = field(kw_only=True)
+    body: bytes = field(kw_only=True, repr=False, default=b"")
+    """The request that made it, as it came."""
 
     @property
     def message(self) -> str | None:
@@ -115,6 +118,7 @@ class Account:
         seed: int,
         zone: tzinfo,
         blacklist_order: Literal["oldest", "newest"],
+        by_hand: bool,
     ) -> None:
         self.credentials: Final = credentials
         self.api_key: Final = api_key
@@ -127,6 +131,7 @@ class Account:
         self.campaigns: Final[dict[int, SandboxCampaign]] = {}
         self.blacklist: Final = Blacklist(newest_first=blacklist_order == "newest")
         self.balance = limits.balance
+        self.by_hand = by_hand
         self._pace = pace
         self._fates = dict(fates)
         self._seed = seed
@@ -151,8 +156,8 @@ class Account:
         self._tokens.clear()
         return revoked
 
-    def create(self, draft: Draft, now: datetime) -> SandboxCampaign:
-        """Return the new campaign, paid for."""
+    def create(self, draft: Draft, now: datetime, *, body: bytes = b"") -> SandboxCampaign:
+        """Return the new campaign, paid for; *body* is the request that asked for it."""
         sender = self._sender_of(draft)
         recipients = self._recipients_of(draft)
         self._spend(recipients, now)
@@ -163,9 +168,23 @@ class Account:
             sender=sender,
             recipients=recipients,
             life=self._life_of(draft, recipients, now),
+            body=body,
         )
         self.campaigns[campaign.id] = campaign
         return campaign
+
+    def approve(self, task_id: int, now: datetime) -> None:
+        """End a campaign's moderation, and let it begin."""
+        campaign = self.campaigns[task_id]
+        self.campaigns[task_id] = evolve(campaign, life=_hand.approved(campaign.life, now))
+
+    def move(self, task_id: int, fate: SandboxFate, now: datetime, *, phones: Collection[int]) -> None:
+        """Move some *phones* (none named: all) of a campaign to their *fate*, as far as they have not got further."""
+        campaign = self.campaigns[task_id]
+        if fate is SandboxFate.CLICKED and campaign.draft.button_link is None:
+            raise ValueError(f"campaign {task_id} has no button to click")
+        chosen = _places(campaign, phones) if phones else None
+        self.campaigns[task_id] = evolve(campaign, life=_hand.moved(campaign.life, fate, now, chosen))
 
     def _sender_of(self, draft: Draft) -> SandboxSender:
         sender = self.senders.get(draft.sender_id)
@@ -216,7 +235,7 @@ class Account:
             seed=self._seed,
             button=draft.button_link is not None,
         )
-        return Life(
+        life = Life(
             now,
             send_at=draft.send_at or now,
             stretch_time=draft.stretch_time,
@@ -224,3 +243,13 @@ class Account:
             fates=fates,
             pace=self._pace,
         )
+        return _hand.held(life) if self.by_hand else life
+
+
+def _places(campaign: SandboxCampaign, phones: Collection[int]) -> list[int]:
+    """Where *phones* stand among the recipients."""
+    strangers = [phone for phone in phones if phone not in campaign.recipients]
+    if strangers:
+        raise ValueError(f"{strangers[0]} is no recipient of campaign {campaign.id}")
+    wanted = frozenset(phones)
+    return [index for index, phone in enumerate(campaign.recipients) if phone in wanted]

@@ -102,13 +102,13 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         within = self.desk.rate.arrive(arrived_at := self.desk.monotonic())
-        request = _Request(self._noted(scope, arrived_at), scope=scope, receive=receive, send=send)
+        request = _Request(self._noted(scope, arrived_at, within=within), scope=scope, receive=receive, send=send)
         try:
             await self._serve(request, within=within)
         except _GoneError:
             return  # the record shows it: a request without a status
 
-    def _noted(self, scope: Scope, arrived_at: float) -> int:
+    def _noted(self, scope: Scope, arrived_at: float, *, within: bool) -> int:
         client = cast("tuple[str, int] | None", scope.get("client"))
         return self.desk.journal.open(
             self.call.name,
@@ -118,6 +118,8 @@ class _Endpoint:
             headers=_headers(scope),
             peer_port=client[1] if client else None,
             arrived_at=arrived_at,
+            in_window=self.desk.rate.in_window,
+            over_limit=not within,
         )
 
     async def _serve(self, request: _Request, *, within: bool) -> None:

@@ -65,6 +65,10 @@ class Blacklist:
             for number, phone, batch in self.page(len(self), 0)
         )
 
+    def latest(self, count: int) -> list[Row]:
+        """Return the *count* rows that came last, the latest first."""
+        return self.page(count, 0) if self._newest_first else self.page(count, max(len(self) - count, 0))[::-1]
+
     def page(self, limit: int, offset: int) -> list[Row]:
         """Return some rows, in the order of the list call."""
         window = self._window(limit, offset)

@@ -68,7 +68,7 @@ def _token(ask: Ask) -> Answer:
 
 def _create(ask: Ask) -> Answer:
     draft = _rules.draft(ask.json(), now=ask.now, zone=ask.account.zone)
-    campaign = ask.account.create(draft, ask.now)
+    campaign = ask.account.create(draft, ask.now, body=ask.body)
     return Answer(200, json={"result": True, "data": _wire.created(campaign, ask.account.zone)})
 
 

@@ -29,6 +29,16 @@ class SandboxClock:
     def __repr__(self) -> str:
         return f"<SandboxClock {self.now():{WIRE_FORMAT}} UTC{', frozen' * self._frozen}>"
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether it moves by hand only."""
+        return self._frozen
+
+    @property
+    def moved(self) -> float:
+        """The seconds by which it was moved by hand."""
+        return self._moved.total_seconds()
+
     def now(self) -> datetime:
         """Return the present moment, in UTC."""
         ran = 0.0 if self._frozen else time.monotonic() - self._began

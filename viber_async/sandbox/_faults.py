@@ -291,6 +291,8 @@ class SandboxPlan:
     left: int | None = field(kw_only=True)
     """So often it still strikes; None is without end."""
     until: datetime | None = field(kw_only=True)
+    number: int = field(kw_only=True, default=0)
+    """1 for the first that was added to a sandbox."""
     struck: int = field(kw_only=True, default=0)
 
     def matches(self, operation: str, method: str, path: str) -> bool:
@@ -318,6 +320,7 @@ class SandboxFaults:
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
         self._plans: list[SandboxPlan] = []
+        self._numbers = count(1)
 
     def __repr__(self) -> str:
         return f"<SandboxFaults waiting={[plan.fault.name for plan in self.waiting]}>"
@@ -347,9 +350,14 @@ class SandboxFaults:
             raise TypeError(f"give a Fault, such as Fault.status(503); got {fault!r}")
         self._check(on)
         until = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
-        plan = SandboxPlan(fault, on=on, skip=skip, left=None if until else times, until=until)
+        left = None if until else times
+        plan = SandboxPlan(fault, on=on, skip=skip, left=left, until=until, number=next(self._numbers))
         self._plans.append(plan)
         return plan
+
+    def remove(self, plan: SandboxPlan) -> None:
+        """Call off one plan; one that is over, or called off, may be called off again."""
+        self._plans = [each for each in self._plans if each is not plan]
 
     def clear(self) -> None:
         """Call off whatever still waits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from fnmatch import fnmatchcase
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
@@ -40,6 +41,10 @@ class SandboxRequest:
     """Tells connections apart; None without a socket."""
     arrived_at: float = field(kw_only=True)
     """Monotonic, as in `SandboxRate.arrivals`."""
+    in_window: int = field(kw_only=True)
+    """How many had arrived by then within the window of the rate limit, this one included."""
+    over_limit: bool = field(kw_only=True)
+    """Whether the rate limit refused it."""
     body: bytes | None = field(kw_only=True, default=None, repr=False)
     """As it was sent; None until it has arrived whole; redacted where it holds a secret."""
     json: object = field(kw_only=True, default=None, repr=False)
@@ -63,6 +68,19 @@ class Journal:
         """Return the records of the operations that *on* names; a ``*`` stands for any characters."""
         return tuple(record for record in self._records.values() if on is None or fnmatchcase(record.operation, on))
 
+    @property
+    def arrived(self) -> int:
+        """How many requests have arrived, those that are forgotten too."""
+        return self._arrived
+
+    def latest(self, count: int) -> tuple[SandboxRequest, ...]:
+        """Return the *count* latest records, oldest first."""
+        return tuple(islice(reversed(self._records.values()), count))[::-1]
+
+    def find(self, number: int) -> SandboxRequest | None:
+        """Return one record, unless there is none, or none any more."""
+        return self._records.get(number)
+
     def open(  # noqa: PLR0913 - what is known of a request when it arrives
         self,
         operation: str,
@@ -73,6 +91,8 @@ class Journal:
         headers: Mapping[str, str],
         peer_port: int | None,
         arrived_at: float,
+        in_window: int,
+        over_limit: bool,
     ) -> int:
         """Return the number of a new record."""
         self._arrived += 1
@@ -85,6 +105,8 @@ class Journal:
             headers=MappingProxyType(_shown(headers)),
             peer_port=peer_port,
             arrived_at=arrived_at,
+            in_window=in_window,
+            over_limit=over_limit,
         )
         self._records.pop(self._arrived - self._kept, None)
         return self._arrived

@@ -16,6 +16,8 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+    from viber_async.sandbox._hand import Hand
+
 QUEUED: Final = "send"
 """The one word that was seen for a message without a result yet. A; its last_update precedes its send_date."""
 
@@ -61,11 +63,15 @@ class Life:
     lifetime: int = field(kw_only=True)
     fates: bytes = field(kw_only=True, repr=False)
     pace: SandboxPace = field(kw_only=True)
+    approved_at: datetime | None = field(kw_only=True, default=None)
+    """When somebody ended its moderation by hand."""
+    hand: Hand | None = field(kw_only=True, default=None, repr=False)
+    """Where its recipients stand, once somebody moves it by hand: then its timetable does not count."""
 
     @property
     def starts_at(self) -> datetime:
         """The first recipient's turn."""
-        return max(self.send_at, self.created_at + timedelta(seconds=self.pace.moderation))
+        return self.approved_at or max(self.send_at, self.created_at + timedelta(seconds=self.pace.moderation))
 
     @property
     def span(self) -> float:
@@ -137,6 +143,8 @@ def is_kept_back(life: Life, index: int) -> bool:
 
 def status_at(life: Life, now: datetime) -> str:
     """Return the campaign's status in the provider's word."""
+    if life.hand is not None:
+        return life.hand.status
     if now < life.starts_at:
         return "moderation"
     return "sending" if now < life.starts_at + timedelta(seconds=life.span) else "sent"
@@ -149,6 +157,8 @@ def is_unlabelled(life: Life, now: datetime) -> bool:
 
 def statistic_at(life: Life, now: datetime) -> Statistic:
     """Return the six numbers as they stand."""
+    if life.hand is not None:
+        return life.hand.statistic
     reached = {code: [_reached(life, now, after) for _, after in steps] for code, steps in _steps(life).items()}
 
     def count(step: int, *codes: int) -> int:
@@ -164,16 +174,17 @@ def statistic_at(life: Life, now: datetime) -> Statistic:
     )
 
 
-def progress_at(life: Life, now: datetime) -> Iterator[Progress]:
-    """Yield how far each recipient has got, in the order of their turns."""
+def progress_at(life: Life, now: datetime, rows: range | None = None) -> Iterator[Progress]:
+    """Yield how far the recipients of some *rows* (None: of all) have got, in the order of their turns."""
     table = {
         code: [(word, after, _reached(life, now, after)) for word, after in reversed(steps)]
         for code, steps in _steps(life).items()
     }
     between = life.span / max(len(life.fates), 1)
-    for index, code in enumerate(life.fates):
+    for index in range(len(life.fates)) if rows is None else rows:
         turn = life.starts_at + timedelta(seconds=index * between)
-        yield _progress(life, index, turn, table[code])
+        by_itself = table[life.fates[index]]
+        yield _progress(life, index, turn, by_itself) if life.hand is None else life.hand.progress(index, turn)
 
 
 def _progress(life: Life, index: int, turn: datetime, steps: Sequence[tuple[str, float, int]]) -> Progress:

@@ -35,6 +35,11 @@ class SandboxRate:
         """The monotonic moments of the requests that arrived, oldest first."""
         return tuple(self._kept)
 
+    @property
+    def in_window(self) -> int:
+        """How many arrived within the window that ended with the latest of them."""
+        return len(self._window)
+
     def arrive(self, now: float) -> bool:
         """Return whether the request that arrives *now* is within the limit."""
         most, span = self.limit or (None, 1.0)

@@ -21,7 +21,8 @@ from viber_async.sandbox._faults import SandboxFaults
 from viber_async.sandbox._journal import Journal, SandboxRequest
 from viber_async.sandbox._life import SandboxFate, SandboxPace
 from viber_async.sandbox._rate import PER_SECOND, SandboxRate
-from viber_async.sandbox._server import Serving, loopback
+from viber_async.sandbox._server import Serving, exposed, is_loopback, loopback
+from viber_async.sandbox.inbox import Door, Front, inbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,11 +37,12 @@ SENDERS = (
     SandboxSender(1, name="sandbox", admin_comment="Your name has been approved"),
     SandboxSender(2, name="not yet", status="pending"),
 )
+API_KEY = "sandbox-api-key"
 MAILING_LISTS = (SandboxMailingList(850852, phones=tuple(range(380931111111, 380931111121))),)
 
 
 class Sandbox:
-    """A stand-in for the provider: stateful, strict, and on loopback only.
+    """A stand-in for the provider: stateful, strict, and on loopback, unless it has secrets of its own.
 
     >>> async with Sandbox() as sandbox:
     ...     sandbox.faults.add(Fault.status(503), on="campaigns.get")
@@ -48,6 +50,10 @@ class Sandbox:
 
     Without ``async with`` it serves in process, through `transport`. Its state outlives the serving: to leave
     and to enter again, with a fixed *port*, is an outage.
+
+    A browser that opens `url` sees the inbox: what arrived, drawn as messages on a phone. With a *token* it has to
+    bring that first; without one, and without credentials of its own, the sandbox serves on no other *host* than
+    loopback.
     """
 
     def __init__(  # noqa: PLR0913 - one knob for each thing that the provider knows of an account
@@ -56,7 +62,8 @@ class Sandbox:
         port: int = 0,
         host: str = "127.0.0.1",
         credentials: SandboxCredentials | tuple[str, str] = SandboxCredentials(),  # noqa: B008 - a frozen value
-        api_key: str = "sandbox-api-key",
+        api_key: str = API_KEY,
+        token: str | None = None,
         token_lifetime: int = 3600,
         senders: Iterable[SandboxSender] = SENDERS,
         mailing_lists: Iterable[SandboxMailingList] = MAILING_LISTS,
@@ -65,6 +72,7 @@ class Sandbox:
         limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - a frozen value
         pace: SandboxPace = SandboxPace(),  # noqa: B008 - a frozen value
         fates: Mapping[int, SandboxFate] | None = None,
+        by_hand: bool = False,
         seed: int = 0,
         clock: SandboxClock | None = None,
         zone: tzinfo = UTC,
@@ -77,7 +85,8 @@ class Sandbox:
         self.clock = clock or SandboxClock()
         self.rate = SandboxRate(rate_limit)
         self.faults = SandboxFaults(self.clock)
-        self._host = loopback(host)
+        has_secrets = token is not None and self.credentials != SandboxCredentials() and api_key != API_KEY
+        self._host = exposed(host) if has_secrets else loopback(host)
         self._port = port
         self._journal = Journal(journal_size)
         self._account = Account(
@@ -93,17 +102,17 @@ class Sandbox:
             seed=seed,
             zone=zone,
             blacklist_order=blacklist_order,
+            by_hand=by_hand,
         )
-        self._app = app_of(
-            Desk(
-                self._account,
-                clock=self.clock,
-                rate=self.rate,
-                faults=self.faults,
-                journal=self._journal,
-                monotonic=monotonic,
-            )
+        desk = Desk(
+            self._account,
+            clock=self.clock,
+            rate=self.rate,
+            faults=self.faults,
+            journal=self._journal,
+            monotonic=monotonic,
         )
+        self._app = Front(app_of(desk), inbox_of(desk, Door(token, anywhere=not is_loopback(self._host))))
         self._serving: Serving | None = None
 
     def __repr__(self) -> str:
@@ -226,6 +235,27 @@ class Sandbox:
         _assertions.assert_faults_struck(self)
 
     # --- what is done to it behind the client's back ---
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether campaigns that are made from now on wait to be moved on by `approve` and `move`, or in the inbox."""
+        return self._account.by_hand
+
+    @by_hand.setter
+    def by_hand(self, by_hand: bool) -> None:
+        self._account.by_hand = by_hand
+
+    def approve(self, task_id: int) -> None:
+        """End a campaign's moderation: it begins now, whatever date was asked for."""
+        self._account.approve(task_id, self.clock.now())
+
+    def move(self, task_id: int, fate: SandboxFate, *phones: int | str) -> None:
+        """Move some *phones* (none: all) of a campaign on to their *fate*; after that it no longer moves by itself.
+
+        Who has got further stays there, and who was blacklisted when the campaign was made gets nothing. Raises
+        ValueError for a phone that is no recipient, and for a click where there is no button.
+        """
+        self._account.move(task_id, fate, self.clock.now(), phones=[int(phone) for phone in phones])
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock on: campaigns live, tokens expire."""

@@ -24,27 +24,43 @@ from viber_async.sandbox._app import CONNECTION
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is a literal loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def loopback(host: str) -> str:
-    """Return *host* if it is a literal loopback address; nothing else is served on."""
-    try:
-        inside = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = False
-    if not inside:
+    """Return *host* if it is a literal loopback address."""
+    if not is_loopback(host):
         raise ValueError(
             f"the sandbox serves on loopback only, not on {host!r}: it takes well-known credentials, and whoever "
-            "reaches it can read what was sent; use 127.0.0.1 or ::1"
+            "reaches it can read what was sent; use 127.0.0.1 or ::1, or give it an address of this machine, a token, "
+            "and credentials and an api_key of its own"
         )
+    return host
+
+
+def exposed(host: str) -> str:
+    """Return *host* if it is a literal address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as error:
+        raise ValueError(
+            f"the sandbox serves on an address, not on {host!r}; all of this machine's: 0.0.0.0"
+        ) from error
     return host
 
 
 class Serving:
     """The app being served, from `started` to `stop`."""
 
-    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         self._listener = listener
         self.url: Final = _url(*listener.getsockname()[:2])
         config = uvicorn.Config(
@@ -62,7 +78,7 @@ class Serving:
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="viber sandbox")
 
     @classmethod
-    async def started(cls, app: Starlette, host: str, port: int) -> Serving:
+    async def started(cls, app: ASGIApp, host: str, port: int) -> Serving:
         """Return the serving, once it accepts connections."""
         serving = cls(app, listening(host, port))
         await serving.ready()
@@ -94,6 +110,7 @@ class Serving:
 
 
 def _url(host: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - from here it is reached so
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
