@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ ANSWERS = {f"{method} {path}".encode(): whole(body) for (method, path), body in 
 
 
 class Answering(asyncio.Protocol):
-    """Answers what comes in whole, in one piece or in several."""
+    """Answers what comes in whole, in one piece or in several, after so many *seconds*."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,13 +61,18 @@ class Answering(asyncio.Protocol):
         length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
         if end and len(body) >= int(length or 0):
             self._held = b""
-            self._transport.write(ANSWERS[head.split(b"?")[0].split(b" HTTP/")[0]])
+            answer = ANSWERS[head.split(b"?")[0].split(b" HTTP/")[0]]
+            if self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
 
 
 @contextmanager
-def answering() -> Iterator[str]:
-    """Give the base URL of such a server."""
-    child = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def answering(seconds: float = 0.0) -> Iterator[str]:
+    """Give the base URL of such a server, which takes so many *seconds* for an answer."""
+    command = [sys.executable, __file__, str(seconds)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdin is not None
     with child:
@@ -75,12 +82,12 @@ def answering() -> Iterator[str]:
             child.stdin.close()  # which ends it
 
 
-async def serve() -> None:
+async def serve(seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answering, "127.0.0.1", 0)
+    server = await loop.create_server(partial(Answering, seconds), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(float(sys.argv[1])))

@@ -1,7 +1,10 @@
 """What does a call cost beside bare httpx with the same request and ``json.loads``?
 
-Both talk to the same transport in memory, so that what is measured is the code around it: CPU time, one call after
-another, small answer and a page of 1000 rows. Rate limit lifted.
+All talk to one server on loopback, in a process of its own, so that CPU is the client's alone. Rate limits are lifted.
+The generated SDK is ``openai``, asked for our paths: its call path is what such SDKs share. The provider's own package
+opens a connection for every request, as it does in use. "handed in" is our session over ``httpx.AsyncHTTPTransport()``.
+
+At once means so many callers, each with one call after another, over answers that take 20 ms.
 """
 
 from __future__ import annotations
@@ -9,74 +12,171 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from typing import Any, Self
 
+import aiohttp
 import httpx
-from _side_by_side import async_cost, async_side_by_side, show
+import openai
+from _answering import BLACKLIST, SENDERS, answering
+from _side_by_side import Cost, async_cost, async_side_by_side, show
+from aiosendpulse import AioSendPulseClient
+from aiosendpulse.methods.base import SendPulseMethod
+from pysendpulse.pysendpulse import PySendPulse
 
 from viber_async import ApiKey, RateLimit, ViberSession
 
-URL = "https://api.sendpulse.com"
-BLACKLIST = "/v2/viber-service/phone-exception"
-SENDERS = json.dumps([{"id": 1, "status": "verified", "name": "shop"}]).encode()
-PAGE = json.dumps(
-    {
-        "data": {
-            "list": [
-                {
-                    "id": n,
-                    "user_id": 7046460,
-                    "phone": 380930000000 + n,
-                    "description": "",
-                    "add_date": "2021-11-05 13:34:03",
-                }
-                for n in range(1000)
-            ],
-            "total": 1000,
-        }
-    }
-).encode()
+PHONES = ["380931111111", "380931111112", "380931111113"]
+HEADERS = {"authorization": "Bearer key"}
+LIFTED = RateLimit(1_000_000)
+QUERY = {"limit": "1000", "offset": "0"}
 
 Once = Callable[[], Awaitable[object]]
 
 
-def answer(request: httpx.Request) -> httpx.Response:
-    body = SENDERS if request.url.path == "/viber/senders" else PAGE
-    return httpx.Response(200, content=body, headers={"content-type": "application/json"})
+class AskedFor(SendPulseMethod[object]):
+    """A method of aiosendpulse's for a path that it does not know."""
+
+    __http_method__ = "GET"
+    __api_endpoint__ = SENDERS
+    __returning__ = dict
+
+
+async def at_once(once: Once, callers: int, calls: int) -> Cost:
+    """Give the cost of a call when so many are made at once."""
+    left = iter(range(calls))
+
+    async def caller() -> None:
+        for _ in left:
+            await once()
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return Cost((time.process_time() - cpu) / calls, (time.perf_counter() - wall) / calls)
+
+
+class Clients:
+    """The clients, open."""
+
+    def __init__(self, url: str) -> None:
+        self.httpx = httpx.AsyncClient(base_url=url, headers=HEADERS)
+        self.capped = httpx.AsyncClient(base_url=url, headers=HEADERS, limits=httpx.Limits(max_connections=10))
+        self.aiohttp = aiohttp.ClientSession(url, headers=HEADERS)
+        self.ours = ViberSession(ApiKey("key"), base_url=url, rate_limit=LIFTED)
+        self.handed_in = ViberSession(
+            ApiKey("key"), base_url=url, rate_limit=LIFTED, transport=httpx.AsyncHTTPTransport()
+        )
+        self.generated = openai.AsyncOpenAI(api_key="key", base_url=url)
+        self.aiosendpulse = AioSendPulseClient("id", "secret", token_storage=None, token="key")  # type: ignore[arg-type]
+        self.aiosendpulse.base_url = httpx.URL(url)
+
+    async def bare(self, method: str, path: str, **more: Any) -> object:
+        return json.loads((await self.httpx.request(method, path, **more)).content)
+
+    async def bare_capped(self) -> object:
+        return json.loads((await self.capped.get(SENDERS)).content)
+
+    async def with_aiohttp(self, method: str, path: str, **more: Any) -> object:
+        async with self.aiohttp.request(method, path, **more) as response:
+            return json.loads(await response.read())
+
+    async def page(self) -> object:
+        return await self.ours.blacklist.list(limit=1000).first()
+
+    async def with_generated(self) -> object:
+        return await self.generated.get(SENDERS, cast_to=object)
+
+    async def with_aiosendpulse(self) -> object:
+        return await AskedFor()(self.aiosendpulse)
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        for client in (self.httpx, self.capped, self.aiohttp, self.ours, self.handed_in, self.generated):
+            await self._stack.enter_async_context(client)  # type: ignore[arg-type]
+        self._stack.push_async_callback(self.aiosendpulse.close)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+
+@contextmanager
+def providers_own(url: str) -> Iterator[Callable[[], object]]:
+    """Give a call of the provider's own package, which has none for Viber, but for any path."""
+    PySendPulse._PySendPulse__api_url = url  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as directory:
+        client: Any = PySendPulse("id", "secret", token_file_path=f"{directory}/")
+        yield lambda: client._PySendPulse__handle_result(client._PySendPulse__send_request(SENDERS[1:]))
+
+
+async def one_at_a_time(clients: Clients, sync: Callable[[], object], *, calls: int, rounds: int) -> None:
+    async def compare(question: str, ways: Mapping[str, Once], calls: int) -> None:
+        turns = {name: partial(async_cost, once, calls) for name, once in ways.items()}
+        show(question, await async_side_by_side(turns, rounds=rounds))
+
+    async def of_the_provider() -> object:
+        return sync()  # which blocks, as it does
+
+    await compare(
+        "GET, small answer",
+        {
+            "bare httpx": partial(clients.bare, "GET", SENDERS),
+            "ours": clients.ours.senders.list,
+            "ours, handed in": clients.handed_in.senders.list,
+            "aiohttp": partial(clients.with_aiohttp, "GET", SENDERS),
+            "aiosendpulse": clients.with_aiosendpulse,
+            "generated (openai)": clients.with_generated,
+            "pysendpulse": of_the_provider,
+        },
+        calls,
+    )
+    body = {"phones": PHONES}
+    await compare(
+        "POST, small answer",
+        {
+            "bare httpx": partial(clients.bare, "POST", BLACKLIST, json=body),
+            "ours": partial(clients.ours.blacklist.add, PHONES),
+            "aiohttp": partial(clients.with_aiohttp, "POST", BLACKLIST, json=body),
+        },
+        calls,
+    )
+    await compare(
+        "GET, 1000 rows",
+        {
+            "bare httpx": partial(clients.bare, "GET", BLACKLIST, params=QUERY),
+            "ours, typed": clients.page,
+            "aiohttp": partial(clients.with_aiohttp, "GET", BLACKLIST, params=QUERY),
+        },
+        max(1, calls // 10),
+    )
+
+
+async def many_at_once(clients: Clients, *, calls: int, rounds: int) -> None:
+    for name, once in (
+        ("ours", clients.ours.senders.list),
+        ("bare httpx, 10 connections", clients.bare_capped),
+        ("bare httpx, its 100", partial(clients.bare, "GET", SENDERS)),
+    ):
+        turns = {f"{callers} at once": partial(at_once, once, callers, calls) for callers in (1, 50, 100)}
+        show(f"GET at once: {name}", await async_side_by_side(turns, rounds=rounds))
 
 
 async def main(*, calls: int, rounds: int) -> None:
-    headers = {"authorization": "Bearer key"}
-    async with (
-        httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url=URL, headers=headers) as client,
-        ViberSession(
-            ApiKey("key"),
-            transport=httpx.MockTransport(answer),
-            rate_limit=RateLimit(1_000_000, per=1.0),
-        ) as session,
-    ):
-
-        async def bare_senders() -> object:
-            return json.loads((await client.get("/viber/senders")).content)
-
-        async def bare_page() -> object:
-            query = {"limit": 1000, "offset": 0}
-            return json.loads((await client.get(BLACKLIST, params=query)).content)
-
-        async def page() -> object:
-            return await session.blacklist.list(limit=1000).first()
-
-        async def compare(question: str, floor: Once, ours: Once, calls: int) -> None:
-            ways = {"bare httpx": lambda: async_cost(floor, calls), "ours": lambda: async_cost(ours, calls)}
-            show(question, await async_side_by_side(ways, rounds=rounds))
-
-        await compare("GET, small answer", bare_senders, session.senders.list, calls)
-        await compare("GET, 1000 rows", bare_page, page, max(1, calls // 20))
+    with answering() as url, providers_own(url) as sync:
+        async with Clients(url) as clients:
+            await one_at_a_time(clients, sync, calls=calls, rounds=rounds)
+    with answering(seconds=0.02) as url:
+        async with Clients(url) as clients:
+            await many_at_once(clients, calls=calls // 2, rounds=max(1, rounds // 2))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     asyncio.run(main(calls=arguments.calls, rounds=arguments.rounds))

@@ -45,8 +45,12 @@ class Bearer(Protocol):
     refreshes: int
     """Tokens that were asked for and given so far."""
 
+    def at_hand(self, *, until: float = -math.inf) -> Token | None:
+        """Give a token that is good now, and for a call that may take *until* that moment, if nobody has to wait."""
+        ...
+
     async def token(self, *, until: float = -math.inf) -> Token:
-        """Give a token that is good now, and for a call that may take *until* that moment, if any can be had."""
+        """Give such a token, if any can be had."""
         ...
 
     def current(self) -> Token | None:
@@ -66,9 +70,13 @@ class StaticKey:
     def __init__(self, key: ApiKey) -> None:
         self._token = Token(value=key.key)
 
-    async def token(self, *, until: float = -math.inf) -> Token:  # noqa: ARG002 - it has no end
+    def at_hand(self, *, until: float = -math.inf) -> Token:  # noqa: ARG002 - it has no end
         """Give the key."""
         return self._token
+
+    async def token(self, *, until: float = -math.inf) -> Token:
+        """Give the key."""
+        return self.at_hand(until=until)
 
     def current(self) -> Token | None:
         """Give the key."""
@@ -99,6 +107,13 @@ class TokenRefresher:
         self._refusal: AuthenticationError | None = None
         self.refreshes = 0
 
+    def at_hand(self, *, until: float = -math.inf) -> Token | None:
+        """Give the token in use, if there is nothing to be done for it yet."""
+        token = self._token
+        if token is None or until > token.ends_at or asyncio.get_running_loop().time() >= token.refresh_at:
+            return None
+        return token
+
     async def token(self, *, until: float = -math.inf) -> Token:
         """Give a token that is good now, and for a call that may take *until* that moment.
 
@@ -108,10 +123,9 @@ class TokenRefresher:
         Raises: whatever kept the session from getting one, with ``delivery`` saying that the caller's own request
         was not sent.
         """
-        began = asyncio.get_running_loop().time()
-        token = self._token
-        if token is not None and began < token.refresh_at and until <= token.ends_at:
+        if (token := self.at_hand(until=until)) is not None:
             return token
+        began = asyncio.get_running_loop().time()
         token = await self._good(began)
         for _ in range(2):  # what another process left there may be newer, and end too soon all the same
             now = asyncio.get_running_loop().time()

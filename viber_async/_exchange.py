@@ -19,6 +19,7 @@ from attrs import define, frozen
 
 from viber_async._flight import Flight
 from viber_async._journey import Journey, Options
+from viber_async._limiter import tell
 from viber_async._middleware import Attempt, CallNext, Middleware
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
@@ -26,7 +27,6 @@ from viber_async._sansio.call import Kind
 from viber_async._sansio.privacy import safe_text, without
 from viber_async._sansio.retry import Failure, RepeatBudget, decide, failure
 from viber_async._tasks import beside
-from viber_async._transport import mask_words, tell, translate
 from viber_async._watch import watched
 from viber_async.errors import (
     AuthenticationError,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.call import Call
     from viber_async._sansio.tokens import Token
     from viber_async._tasks import TaskOwner
+    from viber_async._transport import RateLimitedTransport
     from viber_async._watch import Watcher
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ class Exchange:
 
     def __init__(
         self,
-        transport: httpx.AsyncBaseTransport,
+        transport: RateLimitedTransport,
         *,
         origin: Origin,
         limiter: RateLimiter,
@@ -183,7 +184,10 @@ class Exchange:
         """Attempt until one succeeds or is not to be repeated: give what it gave, or raise its error."""
         replayed = False
         while True:
-            token = None if bearer is None else await bearer.token(until=journey.token_until)
+            token = None
+            if bearer is not None:
+                until = journey.token_until
+                token = bearer.at_hand(until=until) or await bearer.token(until=until)
             journey.attempts += 1
             self._prepare(journey, bearer, token)
             try:
@@ -330,8 +334,7 @@ class Exchange:
         except (ViberError, _TokenGoneError):
             raise
         except Exception as error:
-            said = translate(error, flight, what=journey.what, host=self._origin.base_url)
-            mask_words(error, flight)
+            said = self._transport.translated(error, flight, what=journey.what, host=self._origin.base_url)
             raise said from error
         finally:
             flight.on_wire = False

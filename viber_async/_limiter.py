@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from attrs import Factory, define, frozen
 
@@ -15,8 +16,10 @@ from viber_async._sansio.rate import Turn as Slot
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+
+logger: Final = logging.getLogger("viber_async")
 
 KeptBy = Literal["process", "redis", "share", "nobody"]
 
@@ -87,6 +90,14 @@ class RateStatistics:
     kept_by: KeptBy = "process"
     """Who keeps the limit: this process alone; Redis, for all that share it; or, while Redis is away, this process with
     its declared share, or nobody, so that nothing is sent."""
+
+
+def tell(limiter: Callable[[], None]) -> None:
+    """Tell a limiter what happened; if that fails, the answer that is already here must not be lost with it."""
+    try:
+        limiter()
+    except Exception:
+        logger.exception("the rate limiter failed to note what happened")
 
 
 def figures(  # noqa: PLR0913 - as many figures as there are

@@ -16,13 +16,11 @@ from viber_async import _settings as checked
 from viber_async._auth import StaticKey, TokenRefresher
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
-from viber_async._connections import open_transport
 from viber_async._defaults import DEFAULT, Timeout, Unset
 from viber_async._exchange import Exchange, Reply, without_frames
 from viber_async._journey import Journey, Options
 from viber_async._limiter import PacedLimiter, RateStatistics
 from viber_async._once import Once
-from viber_async._origin import Origin
 from viber_async._sansio import address, raw
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.ledger import account_tag
@@ -34,7 +32,6 @@ from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
 from viber_async._tasks import TaskOwner, beside
 from viber_async._token_store import MemoryTokenStore
-from viber_async._transport import RateLimitedTransport
 from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError, ValidationError
 
 if TYPE_CHECKING:
@@ -55,6 +52,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.retry import RetryPolicy
     from viber_async._sansio.tokens import Grant
     from viber_async._token_store import TokenStore
+    from viber_async._transport import RateLimitedTransport
     from viber_async._watch import Watcher
 
 T = TypeVar("T")
@@ -460,6 +458,11 @@ class _Parts:
             self.server_time = ServerTime(said=said, heard=asyncio.get_running_loop().time())
 
     def _build(self) -> _Open:
+        # httpx is imported when a session opens: it takes as long as all the rest
+        from viber_async._connections import open_transport  # noqa: PLC0415
+        from viber_async._origin import Origin  # noqa: PLC0415
+        from viber_async._transport import RateLimitedTransport  # noqa: PLC0415
+
         settings = self.settings
         inner = settings.transport
         if inner is None:

@@ -18,6 +18,7 @@ import httpx
 from viber_async import errors
 from viber_async._connections import Body, Connections
 from viber_async._flight import FLIGHT, Events, Flight
+from viber_async._limiter import tell
 from viber_async._sansio.privacy import safe_text, without
 from viber_async.errors import Delivery
 
@@ -101,6 +102,13 @@ class RateLimitedTransport(httpx.AsyncBaseTransport):
 
         return trace
 
+    @staticmethod
+    def translated(error: Exception, flight: Flight, *, what: str, host: str) -> errors.TransportError:
+        """Give our error for a foreign one, whose own words are made fit to be shown."""
+        said = translate(error, flight, what=what, host=host)
+        mask_words(error, flight)
+        return said
+
     @property
     def pools_replaced(self) -> int:
         """Pools of the session's own that had lost places."""
@@ -132,14 +140,6 @@ async def _place(places: asyncio.Semaphore, request: httpx.Request) -> None:
 
 def _end(turn: Turn, *, answered: bool, untold: bool = False) -> None:
     tell(lambda: turn.end(answered=answered, untold=untold))
-
-
-def tell(limiter: Callable[[], None]) -> None:
-    """Tell a limiter what happened; if that fails, the answer that is already here must not be lost with it."""
-    try:
-        limiter()
-    except Exception:
-        logger.exception("the rate limiter failed to note what happened")
 
 
 NEVER_SENT: Final = (

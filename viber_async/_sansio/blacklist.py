@@ -6,12 +6,10 @@ write, only counters (A).
 Annotations are evaluated here (no ``from __future__``): the converter reads the types of the fields from them.
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import evolve, field, frozen
-from cattrs import Converter
 
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
 from viber_async._sansio.converter import NO_EXTRAS, NOT_ON_THE_WIRE, Extras, brief, merged, read_int, wire
@@ -19,6 +17,11 @@ from viber_async._sansio.door import one_line, window
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import wire_phone
 from viber_async._sansio.privacy import mask_phone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cattrs import Converter
 
 T = TypeVar("T")
 
@@ -123,29 +126,29 @@ def remove_phones(phones: tuple[str, ...]) -> Call[BlacklistRemoved]:
     return _write("DELETE", {"phones": list(phones)}, _read_removed)
 
 
-def _write(method: str, body: dict[str, object], read: Callable[[Converter, object], T]) -> Call[T]:
+def _write(method: str, body: dict[str, object], read: "Callable[[Converter, object], T]") -> Call[T]:
     return Call(Kind.BLACKLIST_WRITE, method=method, path=PATH, read=read, body=json_body(body), max_bytes=SMALL_BYTES)
 
 
-def _read_page(converter: Converter, data: object) -> Page[BlacklistEntry]:
+def _read_page(converter: "Converter", data: object) -> Page[BlacklistEntry]:
     page = converter.structure(data, _Listed).data
     return Page(page.rows, total=page.total)
 
 
-def _read_total(converter: Converter, data: object) -> int:
+def _read_total(converter: "Converter", data: object) -> int:
     total = _read_page(converter, data).total
     if total is None:
         raise Unreadable("data.total", "is missing")
     return total
 
 
-def _read_added(converter: Converter, data: object) -> BlacklistAdded:
+def _read_added(converter: "Converter", data: object) -> BlacklistAdded:
     answer = converter.structure(data, _Added)
     _check_result(result=answer.result)
     return evolve(answer.counters, extras=merged(answer.extras, answer.counters.extras))
 
 
-def _read_removed(converter: Converter, data: object) -> BlacklistRemoved:
+def _read_removed(converter: "Converter", data: object) -> BlacklistRemoved:
     answer = converter.structure(data, _Removed)
     _check_result(result=answer.result)
     return BlacklistRemoved(answer.deleted, extras=answer.extras)

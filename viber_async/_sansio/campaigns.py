@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from attrs import field, frozen
-from cattrs import Converter
 
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
 from viber_async._sansio.converter import (
@@ -35,6 +34,9 @@ from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import phones, wire_phone
 from viber_async._sansio.privacy import mask_phone, refused, safe_text
 from viber_async.errors import ValidationError
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 MAX_RECIPIENTS: Final = 1000
 """A: "recipients array, 1000 recipients maximum", in the comments of the page's examples."""
@@ -682,22 +684,22 @@ def get_recipients(campaign_id: int) -> Call[CampaignRecipients]:
     return Call(Kind.READ, method="GET", path=path, read=_read_recipients)
 
 
-def _read_created(converter: Converter, data: object) -> CreatedCampaign:
+def _read_created(converter: "Converter", data: object) -> CreatedCampaign:
     created = converter.structure(data, _Created)
     if not created.result:
         raise Unreadable("result", "is not true")
     return created.data
 
 
-def _read_page(converter: Converter, data: object) -> Page[CampaignSummary]:
+def _read_page(converter: "Converter", data: object) -> Page[CampaignSummary]:
     return Page(converter.structure(data, tuple[CampaignSummary, ...]))
 
 
-def _read_campaign(converter: Converter, data: object) -> Campaign:
+def _read_campaign(converter: "Converter", data: object) -> Campaign:
     return converter.structure(data, Campaign)
 
 
-def _read_recipients(converter: Converter, data: object) -> CampaignRecipients:
+def _read_recipients(converter: "Converter", data: object) -> CampaignRecipients:
     return converter.structure(data, CampaignRecipients)
 
 

@@ -18,16 +18,18 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from functools import lru_cache, singledispatch
-from typing import Any, Final, Self, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Self, cast, get_args, get_origin
 
 import attrs
 from attrs import field, frozen
-from cattrs import Converter
 
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.privacy import refused, safe_text, shown
 from viber_async._sansio.rows import Reader, Step, Unknown, Usual, rows_reader, usual_of, usually
 from viber_async._sansio.wire_json import MAX_INT
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 EXTRAS_DEPTH: Final = 32
 """Ours: answers nest four deep; what nests deeper is an attack on whoever hashes or prints it."""
@@ -313,6 +315,8 @@ def _kept_converter(time_zone: tzinfo | None) -> Converter:
 
 
 def _converter(time_zone: tzinfo | None) -> Converter:
+    from cattrs import Converter  # noqa: PLC0415 - it takes long, and is needed with the first answer
+
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, read_int)
     converter.register_structure_hook(bool, read_bool)

@@ -3,15 +3,17 @@
 Annotations are evaluated here (no ``from __future__``): the converter reads the types of the fields from them.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
-from cattrs import Converter
 
 from viber_async._sansio.call import Call, Kind
 from viber_async._sansio.converter import NO_EXTRAS, Extras, OpenWord, brief, one_or_many, read_str, wire
 from viber_async._sansio.door import positive_id
 from viber_async._sansio.rows import usually
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 PATH: Final = "/viber/senders"
 
@@ -61,9 +63,9 @@ def get_sender(sender_id: int) -> Call[Sender]:
     return Call(Kind.READ, method="GET", path=path, read=_read_sender)
 
 
-def _read_senders(converter: Converter, data: object) -> tuple[Sender, ...]:
+def _read_senders(converter: "Converter", data: object) -> tuple[Sender, ...]:
     return converter.structure(data, tuple[Sender, ...])
 
 
-def _read_sender(converter: Converter, data: object) -> Sender:
+def _read_sender(converter: "Converter", data: object) -> Sender:
     return converter.structure(data, Sender)
