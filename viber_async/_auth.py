@@ -98,6 +98,7 @@ class TokenRefresher:
         self._store = store
         self._tasks = tasks
         self._token: Token | None = None
+        self._clock: Callable[[], float] = time.monotonic  # until there is a token: then that of its loop
         self._stale: str | None = None
         self._refreshing: asyncio.Task[Token] | None = None
         self._next_try = -math.inf
@@ -110,7 +111,7 @@ class TokenRefresher:
     def at_hand(self, *, until: float = -math.inf) -> Token | None:
         """Give the token in use, if there is nothing to be done for it yet."""
         token = self._token
-        if token is None or until > token.ends_at or asyncio.get_running_loop().time() >= token.refresh_at:
+        if token is None or until > token.ends_at or self._clock() >= token.refresh_at:
             return None
         return token
 
@@ -179,7 +180,7 @@ class TokenRefresher:
         return task
 
     async def _refresh(self) -> Token:
-        clock = asyncio.get_running_loop().time
+        self._clock = clock = asyncio.get_running_loop().time
         before = self._token
         try:
             self._token = token = await self._obtain()

@@ -52,6 +52,20 @@ def refresher(grants: Grants, store: object = None) -> TokenRefresher:
     return TokenRefresher(grants, account="a", store=store or MemoryTokenStore(), tasks=TaskOwner())  # type: ignore[arg-type]
 
 
+@in_virtual_time
+async def test_a_key_and_a_good_token_are_at_hand() -> None:
+    """Nobody waits for them; a token that should be replaced is left to those who wait."""
+    key = StaticKey(ApiKey("key"))
+    bearer = refresher(Grants())
+    before = bearer.at_hand()
+    token = await bearer.token()
+
+    assert key.at_hand() is await key.token()
+    assert (before, bearer.at_hand(), bearer.at_hand(until=token.ends_at + 1)) == (None, token, None)
+    await asyncio.sleep(token.refresh_at - asyncio.get_running_loop().time())
+    assert bearer.at_hand() is None
+
+
 @pytest.mark.fault("A04")
 @in_virtual_time
 async def test_a_thousand_callers_cause_one_token_call() -> None:
