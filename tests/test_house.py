@@ -53,10 +53,26 @@ def test_the_contracts_names_are_public() -> None:
 def test_the_public_page_is_what_can_be_reached() -> None:
     """Every listed name exists, and nothing public is left off the list."""
     reachable = {
-        name for name, value in vars(viber_async).items() if not name.startswith("_") and not _is_module(value)
+        name for name in dir(viber_async) if not name.startswith("_") and not _is_module(getattr(viber_async, name))
     } | {"__version__"}
 
     assert reachable == set(viber_async.__all__)
+
+
+def test_what_checkers_see_is_what_the_interpreter_finds() -> None:
+    """Names are imported when they are first used; both lists say from where, and no other name exists."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If) and "not" not in ast.unparse(node.test))
+    seen = {
+        name.name: imported.module
+        for imported in block.body
+        if isinstance(imported, ast.ImportFrom)
+        for name in imported.names
+    }
+
+    assert seen == {name: f"viber_async.{home}" for name, home in vars(viber_async)["_HOME_OF"].items()}
+    with pytest.raises(AttributeError, match="no attribute 'VibrSession'"):
+        getattr(viber_async, "VibrSession")  # noqa: B009 - a checker would refuse it, as it should
 
 
 def _is_module(value: object) -> bool:
