@@ -152,7 +152,7 @@ def sync_simulation(session: nox.Session) -> None:
 
 @nox.session(python=VERSIONS[0])
 def mutation(session: nox.Session) -> None:
-    """Does a test fail, whatever is broken in the pure ring? Names of modules narrow it down; all take an hour."""
+    """Does a test fail, whatever is broken in the pure ring? Names of modules narrow it down."""
     install(session, "test", "mutation")
     session.run("python", "tests/mutation/run.py", *session.posargs)
 

@@ -2,38 +2,37 @@
 
     python tests/mutation/run.py              every module, those that decide about sending first
     python tests/mutation/run.py retry answer only these
-    python tests/mutation/run.py --fresh      believe nothing that was found before
+    python tests/mutation/run.py --record     and write down what came out, by module, at the head of survivors.txt
 
 Only the pure tests of a module decide (``tests/sansio/test_retry.py`` for ``retry``): what its tables say has to be
-enough. mutmut breaks the functions. What stands outside of them it leaves alone, so the limits, tables and defaults of
-the critical modules are broken here.
+enough. mutmut says how functions can be broken. What stands outside of them it leaves alone, so the limits, tables and
+defaults of the critical modules are broken here. How it is tried out: ``mutate.py``.
 
 Who survives is listed in ``survivors.txt`` with the reason. In a critical module one that is not listed fails the run,
-and everywhere one that is listed and does not survive. What was killed is remembered in ``.mutation`` until its
-function changes; survivors are tried again each time.
+and everywhere one that is listed and does not survive.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
-import hashlib
+import difflib
 import importlib
 import itertools
-import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.metadata import entry_points
+from multiprocessing import get_context
 from pathlib import Path
 
-import pytest
-from mutmut.mutation.diff_apply import get_diff_for_mutant
-from mutmut.stats import status_by_exit_code
+import hypothesis
+import libcst as cst
+from hypothesis import Phase
+from mutate import Anew, Change, Tests, apart, changes, deep_replace, fails_anew, inside, verdicts
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".mutation"
@@ -44,13 +43,14 @@ CRITICAL = ("retry", "answer", "reconcile", "ledger", "outcome")
 """What decides whether something is sent again, and what is believed to have been sent."""
 BARS = dict.fromkeys(CRITICAL, 98.0)
 BAR = 90.0
-"""Per cent of the mutants that have to be killed: in each of these, and in all together."""
+"""Per cent of the mutants that have to be killed: in these, in each of the others, and in all together."""
 
-PRELOADED = ("cattrs.preconf.json", "httpx", "anyio", "hypothesis.strategies", "pytest_asyncio.plugin", "respx")
-QUIET = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-PYTEST = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:unraisableexception", "--hypothesis-seed=0"]
-
-
+PRELOADED = ("cattrs.preconf.json", "httpx", "hypothesis.strategies", "respx")
+PARTS = ("_model", "_shared")
+"""More tests of a module, in files of their own."""
+PROCESSES = 2
+TOGETHER = "together"
+END_OF_HEAD = "-" * 40 + "\n"
 CAST = r'cast\((None|"[^"]*"), '
 
 
@@ -61,6 +61,10 @@ class Mutant:
     where: str
     was: str
     becomes: str
+
+    @property
+    def module(self) -> str:
+        return self.where.partition(".")[0]
 
     def __str__(self) -> str:
         return f"# {self.where}\n- {self.was}\n+ {self.becomes}"
@@ -86,20 +90,43 @@ class Found:
 
 
 def main(arguments: list[str]) -> int:
+    preload()
+    names = [name for name in arguments if not name.startswith("-")] or modules()
+    listed = read_survivors()
+    found: dict[str, Found] = {}
+    with ProcessPoolExecutor(PROCESSES, get_context("fork")) as pool:
+        running = {pool.submit(module, name): name for name in names}
+        for done in as_completed(running):
+            if done.exception():
+                pool.shutdown(wait=False, cancel_futures=True)
+            found[name := running[done]] = done.result()
+            print(line(name, found[name]), flush=True)
+            print(*(f"\n{mutant}\n" for mutant in found[name].survivors if mutant not in listed), sep="", end="")
+    whole = sum(found.values(), start=Found(0, ()))
+    print(line(TOGETHER, whole))
+    if "--record" in arguments:
+        record({name: found[name] for name in names} | {TOGETHER: whole})
+    return verdict(found, whole, listed)
+
+
+def preload() -> None:
+    """Have in memory, once for all forks, what the tests import, but for the project itself."""
+    sys.dont_write_bytecode = False
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     for part in PRELOADED:
         importlib.import_module(part)
-    names = [name for name in arguments if not name.startswith("-")] or modules()
-    if "--fresh" in arguments:
-        for name in names:
-            shutil.rmtree(WORK / name, ignore_errors=True)
-    found = {}
-    for name in names:
-        prepare(name)
-        found[name] = functions(name) + constants(name) if name in CRITICAL else functions(name)
-        print(line(name, found[name]), flush=True)
-    whole = sum(found.values(), start=Found(0, ()))
-    print(line("together", whole))
-    return verdict(found, whole)
+    phases = (Phase.explicit, Phase.generate)  # a mutant is dead at the first example: none has to be pretty
+    hypothesis.settings.register_profile("mutation", database=None, deadline=None, phases=phases)
+    hypothesis.settings.load_profile("mutation")
+
+
+def module(name: str) -> Found:
+    """Break one module in every way."""
+    work = WORK / name
+    prepare(work)
+    found, measured = in_functions(name, work)
+    return found + in_constants(name, work, measured) if name in CRITICAL else found
 
 
 def modules() -> list[str]:
@@ -112,27 +139,33 @@ def line(name: str, found: Found) -> str:
     return f"{name:18} {found.total:5} mutants {len(found.survivors):4} survive {found.rate:6.1f} % killed"
 
 
-def verdict(found: dict[str, Found], whole: Found) -> int:
+def verdict(found: dict[str, Found], whole: Found, listed: dict[Mutant, str]) -> int:
     """Say what is wrong, and give the exit code."""
-    problems = [f"{name}: below {bar} %" for name, bar in BARS.items() if name in found and found[name].rate < bar]
-    if whole.rate < BAR:
-        problems.append(f"together: below {BAR} %")
-    listed = {m: reason for m, reason in read_survivors().items() if m.where.partition(".")[0] in found}
+    bars = {name: BARS.get(name, BAR) for name in found} | {TOGETHER: BAR}
+    rates = {name: one.rate for name, one in found.items()} | {TOGETHER: whole.rate}
+    problems = [f"{name}: below {bar} %" for name, bar in bars.items() if rates[name] < bar]
     survive = set(whole.survivors)
-    for mutant in sorted(survive - listed.keys(), key=str):
-        if mutant.where.partition(".")[0] in CRITICAL:
-            problems.append(f"survives, and is not listed:\n{mutant}\n= why?")
-        else:
-            print(f"{mutant}\n")
-    problems += [f"is listed, and does not survive:\n{mutant}" for mutant in listed if mutant not in survive]
+    problems += [
+        f"survives, and is not listed:\n{mutant}\n= why?"
+        for mutant in sorted(survive - listed.keys(), key=str)
+        if mutant.module in CRITICAL
+    ]
+    problems += [
+        f"is listed, and does not survive:\n{mutant}"
+        for mutant in listed
+        if mutant not in survive and mutant.module in found
+    ]
     print(*problems, sep="\n\n")
     return 1 if problems else 0
+
+
+# What is written down
 
 
 def read_survivors() -> dict[Mutant, str]:
     """The mutants that are known to survive, each with the reason."""
     known: dict[Mutant, str] = {}
-    for block in SURVIVORS.read_text().split("\n\n"):
+    for block in SURVIVORS.read_text().partition(END_OF_HEAD)[2].strip().split("\n\n"):
         marks = [(text[:1], text[2:]) for text in block.strip().splitlines()]
         if [mark for mark, _ in marks] != ["#", "-", "+", "="] or not marks[3][1].strip(" ?"):
             raise SystemExit(f"{SURVIVORS.name}: not '# where', '- was', '+ becomes', '= reason':\n{block}")
@@ -140,52 +173,44 @@ def read_survivors() -> dict[Mutant, str]:
     return known
 
 
-def prepare(name: str) -> None:
-    """Lay out a copy of the project in which only this module is broken."""
-    work = WORK / name
-    work.mkdir(parents=True, exist_ok=True)
-    for part in ("tests", "mutants/tests"):
-        shutil.rmtree(work / part, ignore_errors=True)
+def record(found: dict[str, Found]) -> None:
+    """Write the figures of each module at the head of the list."""
+    rows = [f"{name:18} {one.killed:5} {one.total:6} {one.rate:6.1f}" for name, one in found.items()]
+    head = "\n".join([f"{'module':18} killed of all per cent", *rows])
+    SURVIVORS.write_text(f"{head}\n{END_OF_HEAD}{SURVIVORS.read_text().partition(END_OF_HEAD)[2]}")
+
+
+def prepare(work: Path) -> None:
+    """Lay out a copy of the project in which something may be broken."""
+    shutil.rmtree(work, ignore_errors=True)
     for part in ("tests", "viber_async"):
-        shutil.copytree(ROOT / part, work / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    settings = {
-        "source_paths": ["viber_async"],
-        "only_mutate": [str(RING / f"{name}.py")],
-        "pytest_add_cli_args": PYTEST,
-        "pytest_add_cli_args_test_selection": tests_of(name),
-        "timeout_multiplier": 10,
-        "use_git_change_detection": False,
-    }
-    ours = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
-    (work / "pyproject.toml").write_text(f"{(ROOT / 'pyproject.toml').read_text()}\n[tool.mutmut]\n{ours}")
+        shutil.copytree(ROOT / part, work / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", work)
 
 
 def tests_of(name: str) -> list[str]:
-    """The pure tests of the module; where none are named like it, those of files that import it; else all."""
-    named = ROOT / "tests" / "sansio" / f"test_{name}.py"
-    wanted = re.compile(rf"from viber_async\._sansio(\.{name} import| import (.*, )?{name}\b)")
-    importing = [path for path in sorted(named.parent.glob("test_*.py")) if wanted.search(path.read_text())]
-    files = [named] if named.exists() else importing or [named.parent]
-    return [str(path.relative_to(ROOT)) for path in files]
+    """The pure tests of the module."""
+    files = [ROOT / "tests" / "sansio" / f"test_{name}{part}.py" for part in ("", *PARTS)]
+    if not files[0].exists():
+        raise SystemExit(f"there is no {files[0].name}")
+    return [str(path.relative_to(ROOT)) for path in files if path.exists()]
 
 
-# What stands in functions: mutmut
+# What stands in functions
 
 
-def functions(name: str) -> Found:
-    """Break the functions of a module."""
-    work, path = WORK / name, RING / f"{name}.py"
-    forget_survivors(meta := work / "mutants" / f"{path}.meta")
-    with (work / "mutmut.log").open("w") as log:
-        command = [sys.executable, Path(__file__).with_name("mutate.py")]
-        done = subprocess.run(command, cwd=work, stdout=log, stderr=log, check=False)
-    if done.returncode:
-        raise SystemExit(f"mutmut failed on {name}: see {log.name}")
-    codes = json.loads(meta.read_text())["exit_code_by_key"]
-    alive = [key for key, code in codes.items() if not is_killed(code)]
-    with contextlib.chdir(work):
-        survivors = [described(name, key, get_diff_for_mutant(key, path=path)) for key in alive]
-    return Found(len(codes) - len(alive), tuple(mutant for mutant in survivors if is_something(mutant)))
+def in_functions(name: str, work: Path) -> tuple[Found, Tests]:
+    """Break the functions of a module; give also what was measured of the tests."""
+    path, tests = work / RING / f"{name}.py", tests_of(name)
+    whole, found = changes(path)
+    found = [change for change in found if is_something(described(name, change))]
+    killed, measured = apart(lambda: inside(work, lambda: verdicts(path, found, tests)))
+    for number, change in enumerate(found):
+        if number not in killed:
+            broken = cst.ensure_type(deep_replace(whole, change.original, change.broken), cst.Module).code
+            killed[number] = fails_anew(work, path, broken, tests, Anew(measured, change.place))
+    survivors = tuple(described(name, change) for number, change in enumerate(found) if not killed[number])
+    return Found(len(found) - len(survivors), survivors), measured
 
 
 def is_something(mutant: Mutant) -> bool:
@@ -193,73 +218,27 @@ def is_something(mutant: Mutant) -> bool:
     return re.sub(CAST, "cast(", mutant.was) != re.sub(CAST, "cast(", mutant.becomes)
 
 
-def is_killed(code: int | None) -> bool:
-    """Whether a test failed, or did not end."""
-    return status_by_exit_code[code] in ("killed", "timeout")
-
-
-def forget_survivors(meta: Path) -> None:
-    """Have those tried again that survived: the tests may be better now."""
-    if meta.exists():
-        data = json.loads(meta.read_text())
-        data["exit_code_by_key"] = {k: c if is_killed(c) else None for k, c in data["exit_code_by_key"].items()}
-        meta.write_text(json.dumps(data))
-
-
-def described(module: str, key: str, diff: str) -> Mutant:
-    """Name a mutant by its function and its text: mutmut's numbers move with every edit."""
-    mangled = key.rpartition(".")[2].partition("__mutmut_")[0]
-    function = mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
-    was, becomes = (" ".join(t[1:].strip() for t in diff.splitlines()[2:] if t[:1] == mark) for mark in "-+")
-    return Mutant(f"{module}.{function}", was, becomes)
+def described(name: str, change: Change) -> Mutant:
+    """Name a mutant by its function and its text, which stay when other lines are edited."""
+    texts = [text.splitlines() for text in (cst.Module([change.function]).code, change.text)]
+    edits = list(difflib.unified_diff(*texts, n=0, lineterm=""))[3:]
+    was, becomes = (" ".join(text[1:].strip() for text in edits if text[:1] == mark) for mark in "-+")
+    return Mutant(f"{name}.{change.place.name}", was, becomes)
 
 
 # What stands outside of functions
 
 
-def constants(name: str) -> Found:
+def in_constants(name: str, work: Path, measured: Tests) -> Found:
     """Break the limits, tables and defaults of a module."""
-    work, path = WORK / name, RING / f"{name}.py"
-    source, times = (work / path).read_text(), (work / path).stat()
-    remembered = work / "constants.json"
-    known = json.loads(remembered.read_text()) if remembered.exists() else {}
-    digest = hashlib.sha256(source.encode()).hexdigest()
-    killed = set(known.get(digest, ()))
-    survivors = []
-    if fails(work, tests := tests_of(name)):
-        raise SystemExit(f"the tests of {name} fail though nothing is broken")
-    for mutant, broken in broken_constants(name, source):
-        if str(mutant) in killed:
-            continue
-        (work / path).write_text(broken)
-        for compiled in (work / path).parent.glob(f"__pycache__/{name}.*"):
-            compiled.unlink()  # it would be believed if it is as long and as old, to the second
-        if fails(work, tests):
-            killed.add(str(mutant))
+    path, tests = work / RING / f"{name}.py", tests_of(name)
+    killed, survivors = 0, []
+    for mutant, broken in broken_constants(name, path.read_text()):
+        if fails_anew(work, path, broken, tests, Anew(measured, None)):
+            killed += 1
         else:
             survivors.append(mutant)
-        remembered.write_text(json.dumps({digest: sorted(killed)}))
-    (work / path).write_text(source)
-    os.utime(work / path, ns=(times.st_atime_ns, times.st_mtime_ns))  # mutmut goes by it
-    return Found(len(killed), tuple(survivors))
-
-
-def fails(work: Path, tests: list[str]) -> bool:
-    """Run *tests* in a fork of this process, which has what they import except for the package itself."""
-    if not (child := os.fork()):
-        try:
-            os.chdir(work)
-            sys.path.insert(0, str(work))
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            os._exit(pytest.main(["-x", "-q", *QUIET, *PYTEST, *tests]))
-        finally:
-            os._exit(70)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code in range(5):  # 2 to 4: it cannot even be imported
-        return code != 0
-    raise SystemExit(f"pytest ended with {code} on {' '.join(tests)} in {work}")
+    return Found(killed, tuple(survivors))
 
 
 def broken_constants(module: str, source: str) -> Iterator[tuple[Mutant, str]]:
