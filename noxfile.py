@@ -121,10 +121,10 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(python=VERSIONS[0])
 def fleet(session: nox.Session) -> None:
-    """Do eight processes share one allowance through Redis, strictly, for half a minute each time?"""
+    """Do eight processes share one allowance through Redis, strictly, for half a minute? Does a killed worker harm?"""
     install(session, "test")
     required = {"VIBER_TEST_FLEET": session.posargs[0] if session.posargs else "30", "VIBER_TEST_REQUIRE_REDIS": "1"}
-    session.run("pytest", "tests/fleet/test_fleet.py", env=required)
+    session.run("pytest", "-rP", "-p", "no:xdist", "tests/fleet", env=required)
 
 
 @nox.session(python=VERSIONS[0])
