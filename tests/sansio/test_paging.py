@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Answer = tuple[list[int], int | None]
+
+WALKS = int(os.environ.get("VIBER_TEST_WALKS", "200"))
+"""Lists that are walked with pages asked for ahead; twenty thousand take minutes (``nox -s walks``)."""
 
 
 @define
@@ -40,9 +44,45 @@ def travel(walk: Walk, server: Callable[[int, int], Answer], *, most: int = 5000
     trip = Trip(walk)
     while walk.offset is not None:
         assert len(trip.asked) < most, "the walk does not end"
+        wanted = walk.wanted(6)
+        assert wanted[0] == walk.offset
+        assert sorted(set(wanted)) == wanted
         trip.asked.append(walk.offset)
         keys, total = server(walk.limit, walk.offset)
         trip.got += [keys[i] for i in walk.take(keys, total=total)]
+    return trip
+
+
+def travel_ahead(walk: Walk, server: Callable[[int, int], Answer], seed: int, *, most: int = 6) -> Trip:
+    """Walk to the end with pages asked for ahead, at most *most* at once, that are answered in any order.
+
+    Some are lost on their way, and now and then all are let go of, as by a reader that was cancelled.
+    """
+    trip, chance = Trip(walk), random.Random(seed)
+    under_way: list[int] = []
+    answered: dict[int, Answer] = {}
+    trouble = chance.choice((0, 0.05))
+    while walk.offset is not None:
+        wanted = walk.wanted(most)
+        assert wanted[0] == walk.offset
+        assert len(set(wanted)) == len(wanted) <= most
+        kept = [] if chance.random() < trouble else wanted
+        walk.leave_out(sum(offset not in kept for offset in (*under_way, *answered)))
+        under_way = [offset for offset in under_way if offset in kept]
+        answered = {offset: answer for offset, answer in answered.items() if offset in kept}
+        new = [offset for offset in wanted if offset not in under_way and offset not in answered]
+        trip.asked += new
+        under_way += new
+        assert len(trip.asked) < 20_000, "the walk does not end"
+        while walk.offset not in answered or (under_way and chance.random() < 0.3):
+            offset = chance.choice(under_way)
+            answer = server(walk.limit, offset)
+            if chance.random() >= trouble:  # else it is lost, and asked for again
+                under_way.remove(offset)
+                answered[offset] = answer
+        keys, total = answered.pop(walk.offset)
+        trip.got += [keys[i] for i in walk.take(keys, total=total)]
+    walk.leave_out(len(under_way) + len(answered))
     return trip
 
 
@@ -563,6 +603,196 @@ def test_a_list_that_does_not_change_is_proven_complete_whatever_the_pages():
 
         assert trip.got == server.rows
         assert trip.report.complete
+
+
+# The law again, with pages asked for ahead
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "wanted"),
+    [
+        (5, 10, [[0], [5]]),
+        (10, 10, [[0], [10]]),
+        (17, 10, [[0], [7, 17], [17]]),
+        (18, 10, [[0], [7, 14, 18], [14, 18], [18]]),
+        (100, 10, [[0], [7, 14, 21, 28], [14, 21, 28, 35, 42, 49], [21, 28, 35, 42, 49, 56]]),
+        (5, 4, [[0], [2, 5], [5]]),
+    ],
+)
+def test_what_is_wanted_ahead_ends_with_the_list_where_the_total_is_known(count, limit, wanted):
+    """Nothing before the first page has come; then up to six; the last is the empty page."""
+    walk, server, seen = Walk(limit=limit), still(list(range(count))), []
+    while walk.offset is not None:
+        seen.append(walk.wanted(6))
+        keys, total = server(limit, walk.offset)
+        walk.take(keys, total=total)
+
+    assert seen[: len(wanted)] == wanted
+
+
+def test_without_a_total_a_walk_looks_further_ahead_the_more_it_has_read():
+    """One page after the first, three after the second."""
+    walk, server, seen = Walk(limit=10), still(list(range(100)), totals=False), []
+    for _ in range(4):
+        seen.append(walk.wanted(6))
+        walk.take(server(10, walk.offset)[0])
+
+    assert seen == [[0], [7, 14], [14, 21, 28, 35], [21, 28, 35, 42, 49, 56]]
+
+
+@pytest.mark.parametrize(
+    ("until", "wanted"), [(10, []), (11, [7]), (17, [7]), (18, [7, 14]), (25, [7, 14, 21]), (32, [7, 14, 21, 28])]
+)
+def test_no_more_is_wanted_than_it_takes_to_find_so_many_rows(until, wanted):
+    """Ten were found by the first page; each that follows brings seven."""
+    walk = Walk(limit=10)
+    walk.take(list(range(10)), total=100)
+
+    assert walk.wanted(6, until=until) == wanted
+
+
+def test_after_the_last_page_only_the_empty_one_is_wanted_and_then_none():
+    """However many may be asked for."""
+    walk = Walk(limit=10)
+    walk.take(list(range(8)), total=8)
+    wanted = [walk.wanted(6)]
+    walk.take([], total=8)
+
+    assert [*wanted, walk.wanted(6)] == [[8], []]
+
+
+@pytest.mark.parametrize(
+    ("page", "total"),
+    [
+        ([50, 51, 52], 100),
+        ([], 100),
+        ([8, 9, 10, 11], 100),
+        (list(range(3, 13)), 5),
+        (list(range(10)), 100),
+    ],
+)
+def test_whatever_comes_otherwise_ends_the_looking_ahead(page, total):
+    """No seam, nothing, a short page, a total that is passed already, nothing new: one page after another."""
+    walk = Walk(limit=10)
+    walk.take(list(range(10)), total=100)
+    walk.take(page, total=total)
+
+    assert len(walk.wanted(6)) == 1
+
+
+def test_a_walk_that_was_surprised_begins_again_with_one_page_ahead():
+    """And goes on with three, as if it had no total."""
+    walk, wanted = Walk(limit=10), []
+    walk.take(list(range(10)), total=100)
+    walk.take([8, 9, 10, 11], total=100)
+    for begin in (8, 15, 22):
+        walk.take(list(range(begin, begin + 10)), total=100)
+        wanted.append(walk.wanted(6))
+
+    assert wanted == [[15, 22], [22, 29, 36, 43], [29, 36, 43, 50, 57, 64]]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_where_seams_cannot_be_checked_nothing_is_asked_for_ahead(limit):
+    """Pages of one row: the limit, or the server, has no room for an overlap."""
+    walk, server = Walk(limit=limit), still(list(range(9)), cap=1)
+    while walk.offset is not None:
+        assert len(walk.wanted(6)) == 1
+        keys, total = server(limit, walk.offset)
+        walk.take(keys, total=total)
+
+
+def test_nothing_is_wanted_behind_the_largest_offset():
+    """Wherever a list without a total may end."""
+    walk = Walk(limit=10, offset=MAX_OFFSET - 12)
+    walk.take(list(range(10)))
+
+    assert walk.wanted(6) == [MAX_OFFSET - 5, MAX_OFFSET]
+
+
+def test_a_resumed_walk_looks_ahead_once_it_has_found_its_place():
+    """How long pages are is not in the token."""
+    walk, _, waiting = until(list(range(100)), 30, limit=10)
+    walk = resumed(walk, limit=10, waiting=waiting)
+    wanted = [walk.wanted(6)]
+    keys, total = still(list(range(100)))(10, walk.offset)
+    walk.take(keys, total=total)
+
+    assert [*wanted, walk.wanted(6)] == [[27], [34, 41, 48, 55]]
+
+
+@pytest.mark.parametrize("most", [1, 2, 6, 16])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 17, 18, 25, 100, 500])
+def test_asking_ahead_costs_no_request_where_the_total_is_known(count, most):
+    """The same pages as one after another, in whatever order they are answered."""
+    for seed in range(5):
+        alone = travel(Walk(limit=10), still(list(range(count))))
+        trip = travel_ahead(Walk(limit=10), still(list(range(count))), seed, most=most)
+
+        assert sorted(set(trip.asked)) == alone.asked
+        assert (trip.got, trip.report.complete) == (alone.got, True)
+
+
+@pytest.mark.parametrize("count", [10, 11, 17, 18, 25, 100, 500])
+def test_without_a_total_asking_ahead_costs_five_requests_at_most(count):
+    """A window of six: the page that shows the end, and five that were under way behind it."""
+    alone = travel(Walk(limit=10), still(list(range(count)), totals=False))
+    walk = Walk(limit=10)
+    trip = Trip(walk)
+    asked: dict[int, Answer] = {}
+    while walk.offset is not None:
+        asked |= {offset: still(list(range(count)), totals=False)(10, offset) for offset in walk.wanted(6)}
+        keys, total = asked[walk.offset]
+        trip.got += [keys[i] for i in walk.take(keys, total=total)]
+
+    assert len(asked) <= len(alone.asked) + 5
+    assert (trip.got, trip.report.complete) == (alone.got, True)
+
+
+def outcome_ahead(seed: int, **how) -> tuple[Drifting, Trip, set[int]]:
+    server = Drifting(seed, **how)
+    trip = travel_ahead(Walk(limit=server.limit), server, seed)
+    return server, trip, server.lasting - set(trip.got)
+
+
+@pytest.mark.parametrize("totals", [True, False])
+def test_every_lasting_row_is_handed_out_exactly_once_whatever_is_answered_first(totals):
+    """Such lists, which change between answers, in any order of them; some are lost, and now and then all."""
+    lost = stuck = mixed = 0
+    for seed in range(WALKS):
+        server, trip, missing = outcome_ahead(seed, totals=totals)
+        assert len(trip.got) == len(set(trip.got))
+        assert trip.report.requests == len(trip.asked)
+        stuck += gave_up(trip)
+        lost += bool(missing) and not gave_up(trip)
+        mixed += server.changes > 0 and trip.asked != sorted(trip.asked)
+
+    assert lost == 0
+    assert stuck < WALKS // 50
+    assert mixed > WALKS // 10
+
+
+@pytest.mark.parametrize(("totals", "dither"), [(True, False), (False, False), (True, True)])
+def test_complete_is_never_said_of_a_walk_ahead_that_missed_a_row(totals, dither):
+    """A page from before a change may be read behind one from after it."""
+    complete = 0
+    for seed in range(WALKS):
+        _, trip, missing = outcome_ahead(seed, totals=totals, dither=dither)
+        assert not (trip.report.complete and missing), seed
+        complete += trip.report.complete
+
+    assert complete > WALKS // 10
+
+
+@pytest.mark.parametrize("totals", [True, False])
+def test_in_lists_that_change_asking_ahead_costs_less_than_twice_as_much(totals):
+    """What was asked for ahead and came otherwise, or got lost, over many short lists together."""
+    alone = ahead = 0
+    for seed in range(WALKS):
+        alone += len(outcome(seed, totals=totals)[1].asked)
+        ahead += len(outcome_ahead(seed, totals=totals)[1].asked)
+
+    assert ahead < 2 * alone
 
 
 # Tokens
