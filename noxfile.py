@@ -151,6 +151,14 @@ def sync_simulation(session: nox.Session) -> None:
 
 
 @nox.session(python=VERSIONS[0])
+def walks(session: nox.Session) -> None:
+    """Does no walk lose a row that stays, in twenty thousand lists that change while their pages are under way?"""
+    install(session, "test")
+    how = ("--timeout=1800", "-k", "ahead or answered_first or trouble", "tests/sansio/test_paging.py")
+    session.run("pytest", *how, "tests/shell/test_ahead.py", env={"VIBER_TEST_WALKS": "20000"})
+
+
+@nox.session(python=VERSIONS[0])
 def mutation(session: nox.Session) -> None:
     """Does a test fail, whatever is broken in the pure ring? Names of modules narrow it down."""
     install(session, "test", "mutation")

@@ -13,6 +13,7 @@ from viber_async._pages import Pages
 from viber_async._sansio import blacklist as calls
 from viber_async._sansio.blacklist import BATCH, BlacklistAdded, BlacklistRemoved
 from viber_async._sansio.converter import merged
+from viber_async._sansio.door import flag
 from viber_async._sansio.phones import phones as read_phones
 from viber_async._sansio.terms import MAX_REJECT, checked_terms
 from viber_async.errors import ViberError
@@ -50,14 +51,22 @@ class Blacklist:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(self, *, limit: int = PAGE_ROWS, offset: int = 0, token: str | None = None) -> Pages[BlacklistEntry]:
+    def list(
+        self, *, limit: int = PAGE_ROWS, offset: int = 0, token: str | None = None, ahead: bool = True
+    ) -> Pages[BlacklistEntry]:
         """Give the entries, page by page while you iterate (``GET /v2/viber-service/phone-exception``).
 
         *limit* is how many rows are asked for at a time (the server may give fewer); *token* goes on where
-        another walk's ``pages.token`` stopped.
+        another walk's ``pages.token`` stopped; *ahead* False asks for one page after another.
         """
         return Pages(
-            self._page, key=lambda entry: entry.id, limit=limit, offset=offset, token=token, name="blacklist.list"
+            self._page,
+            asking=self._caller.asking(self._page) if flag(ahead, "ahead") else None,
+            key=lambda entry: entry.id,
+            limit=limit,
+            offset=offset,
+            token=token,
+            name="blacklist.list",
         )
 
     async def count(self) -> int:
@@ -232,8 +241,8 @@ class Blacklist:
             errands.sync(self._caller, source, terms, journal=journal, still_wanted=still_wanted, progress=progress)
         )
 
-    async def _page(self, limit: int, offset: int) -> Page[BlacklistEntry]:
-        return await self._caller.get(calls.list_blacklist(limit, offset))
+    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None] | None = None) -> Page[BlacklistEntry]:
+        return await self._caller.get(calls.list_blacklist(limit, offset), on_turn)
 
     async def _in_batches(
         self,

@@ -14,6 +14,7 @@ from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.answer import is_certain_refusal
 from viber_async._sansio.campaigns import CampaignDraft
+from viber_async._sansio.door import flag
 from viber_async._sansio.ledger import checked_key, checked_resend, refuse_like_marked
 from viber_async._sansio.outcome import CreateHandle, handle_of
 from viber_async._sansio.privacy import refused
@@ -21,7 +22,7 @@ from viber_async._sansio.recipient_stream import RecipientStream
 from viber_async.errors import Delivery, ValidationError, ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
     from typing import Literal, Unpack
 
@@ -184,14 +185,22 @@ class Campaigns:
         """
         return await self._caller.once.reconcile_pending(self._caller)
 
-    def list(self, *, limit: int = PAGE_ROWS, offset: int = 0, token: str | None = None) -> Pages[CampaignSummary]:
+    def list(
+        self, *, limit: int = PAGE_ROWS, offset: int = 0, token: str | None = None, ahead: bool = True
+    ) -> Pages[CampaignSummary]:
         """Give the campaigns, page by page while you iterate (``GET /viber/task``).
 
         *limit* is how many rows are asked for at a time (the server may give fewer); *token* goes on where
-        another walk's ``pages.token`` stopped.
+        another walk's ``pages.token`` stopped; *ahead* False asks for one page after another.
         """
         return Pages(
-            self._page, key=lambda campaign: campaign.id, limit=limit, offset=offset, token=token, name="campaigns.list"
+            self._page,
+            asking=self._caller.asking(self._page) if flag(ahead, "ahead") else None,
+            key=lambda campaign: campaign.id,
+            limit=limit,
+            offset=offset,
+            token=token,
+            name="campaigns.list",
         )
 
     async def get(self, campaign_id: int) -> Campaign:
@@ -240,8 +249,8 @@ class Campaigns:
         before = self._caller.server_now() if by_server else datetime.now(UTC)
         return handle_of(draft, sent_after=after, sent_before=before or after, by_server=by_server)
 
-    async def _page(self, limit: int, offset: int) -> Page[CampaignSummary]:
-        return await self._caller.get(calls.list_campaigns(limit, offset))
+    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None] | None = None) -> Page[CampaignSummary]:
+        return await self._caller.get(calls.list_campaigns(limit, offset), on_turn)
 
 
 def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:

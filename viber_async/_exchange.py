@@ -208,7 +208,7 @@ class Exchange:
 
     def _prepare(self, journey: Journey, bearer: Bearer | None, token: Token | None) -> None:
         """Begin another attempt. Its token is looked at once more when its turn has come."""
-        call, options = journey.call, journey.options
+        call, options, on_turn = journey.call, journey.options, journey.on_turn  # the journey would be a cycle
 
         def entering(flight: Flight, request: httpx.Request) -> None:
             if bearer is not None and (current := bearer.current()) is not token:
@@ -217,6 +217,8 @@ class Exchange:
                 flight.token = current
                 request.headers["authorization"] = f"Bearer {current.value}"
             self.counters.requests += 1
+            if on_turn is not None:
+                on_turn()
 
         journey.flight = Flight(
             endpoint=f"{call.method} {call.kind}",

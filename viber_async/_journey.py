@@ -15,7 +15,7 @@ from viber_async._sansio.call import Kind
 from viber_async.errors import DeadlineExceededError, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from viber_async._sansio.call import Call
     from viber_async._sansio.rate import Lane
@@ -78,12 +78,19 @@ class Journey:
     """What runs it."""
     watch: Watch | None = field(default=None, repr=False, init=False)
     """Who watches it, if anybody does."""
+    on_turn: Callable[[], None] | None = field(default=None, repr=False, init=False)
+    """Called whenever an attempt of it has had its turn."""
     _timer: asyncio.TimerHandle | None = field(default=None, repr=False, init=False)
 
     @property
     def delivery(self) -> Delivery:
         """Give what is known of all attempts together."""
         return Delivery.UNKNOWN if self.unsure else self.flight.delivery
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether an attempt was begun that was not handed to the network yet."""
+        return self.attempts > 0 and not self.flight.entered
 
     @property
     def what(self) -> str:

@@ -10,6 +10,7 @@ from itertools import islice
 from operator import length_hint
 from typing import TYPE_CHECKING, Generic, Self
 
+from viber_async._ahead import Ahead
 from viber_async._sansio.paging import Page, Row, Walk, WalkReport
 from viber_async._sansio.privacy import refused
 from viber_async.errors import UsageError
@@ -17,6 +18,8 @@ from viber_async.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
+
+    from viber_async._ahead import Asking
 
 
 class Pages(Generic[Row]):
@@ -29,7 +32,11 @@ class Pages(Generic[Row]):
 
     There is one position, shared by everything below: leave a loop and the next one goes on behind the last
     row handed out. A page that could not be fetched (an error, a cancel) is asked for again at the next step.
-    One task at a time may read. Memory: one page of rows, and one id for each row of the walk.
+    One task at a time may read.
+
+    From the second page on, those behind it are asked for while you read: as many as fit into a round trip, and with
+    ten connections six at most. A loop that is left leaves no more than those behind, and `aclose` lets go of them.
+    Memory: the pages that were not read yet, and one id for each row of the walk.
 
     Raises:
         ValidationError: limit, offset or token cannot be used; raised at once, before any request.
@@ -40,6 +47,7 @@ class Pages(Generic[Row]):
         self,
         fetch: Callable[[int, int], Awaitable[Page[Row]]],
         *,
+        asking: Asking[Page[Row]] | None = None,
         key: Callable[[Row], int],
         limit: int,
         offset: int = 0,
@@ -49,6 +57,7 @@ class Pages(Generic[Row]):
         self._fetch = fetch
         self._key = key
         self._walk = Walk(limit=limit, offset=offset, token=token, name=name)
+        self._ahead = None if asking is None else Ahead(self._walk, asking)
         self._ready: Iterator[Row] = iter(())
         self._held: list[Row] = []  # what a collect() under way has gathered; not handed out before it returns
         self._dropped = 0  # rows read ahead that nobody will get, because we were closed
@@ -86,7 +95,7 @@ class Pages(Generic[Row]):
         try:
             while max is None or len(held) < max:
                 held.extend(islice(self._ready, None if max is None else max - len(held)))
-                if len(held) == max or not await self._read():
+                if len(held) == max or not await self._read(None if max is None else max - len(held)):
                     break
         except BaseException:
             self._give_back(held)
@@ -130,6 +139,8 @@ class Pages(Generic[Row]):
             self._ready = iter(())
             self._held = []
             self._closed = True
+            if self._ahead is not None:
+                await self._ahead.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,13 +157,17 @@ class Pages(Generic[Row]):
         state = "closed" if self._closed else "over" if self._walk.offset is None else f"at {self._walk.offset}"
         return f"<Pages {state}: {seen.rows} rows, {seen.requests} requests, {seen.repairs} repairs>"
 
-    async def _read(self) -> bool:
-        """Read until new rows are ready; False when the walk is over."""
+    async def _read(self, rows: int | None = None) -> bool:
+        """Read until new rows are ready; False when the walk is over. No more than *rows* are needed."""
         self._check_free()
         self._reading = True
+        until = None if rows is None else self._walk.distinct + rows
         try:
             while (offset := self._walk.offset) is not None:
-                page = await self._fetch(self._walk.limit, offset)
+                if self._ahead is None:
+                    page = await self._fetch(self._walk.limit, offset)
+                else:
+                    page = await self._ahead.page(offset, until=until)
                 self._check_open()
                 if self._put(page):
                     return True
@@ -164,6 +179,8 @@ class Pages(Generic[Row]):
         # The ids first: if one cannot be read, the walk has not moved.
         keys = [self._key(row) for row in page.rows]
         new = tuple(page.rows[i] for i in self._walk.take(keys, total=page.total, waiting=self._waiting()))
+        if self._ahead is not None:
+            self._ahead.sort_out()
         self._ready = iter(new)
         self._first = self._first or new[:1]
         return bool(new)

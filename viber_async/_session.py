@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from viber_async import _defaults as defaults
 from viber_async import _settings as checked
+from viber_async._ahead import Asking, Room
 from viber_async._auth import StaticKey, TokenRefresher
 from viber_async._blacklist import Blacklist
 from viber_async._campaigns import Campaigns
@@ -345,14 +346,20 @@ class Caller:
         self._parts.open()
         return self._parts.tasks.start(work())
 
+    def asking(self, fetch: Callable[[int, int, Callable[[], None]], Coroutine[None, None, T]]) -> Asking[T]:
+        """Give what asks for the pages of a walk by *fetch*, several at once."""
+        return Asking(fetch, self.start, self._parts.room)
+
     def server_now(self) -> datetime | None:
         """Give the provider's time, if an answer has told it."""
         told = self._parts.server_time
         return None if told is None else told.at(asyncio.get_running_loop().time())
 
-    def journey(self, call: Call[T]) -> Journey:
-        """Give what tells how far *call* has come, to be handed to `reply`."""
-        return Journey(call, self._options)
+    def journey(self, call: Call[T], on_turn: Callable[[], None] | None = None) -> Journey:
+        """Give what tells how far *call* has come, to be handed to `reply`; *on_turn* is told of its turns."""
+        journey = Journey(call, self._options)
+        journey.on_turn = on_turn
+        return journey
 
     async def reply(self, call: Call[T], journey: Journey | None = None) -> Reply[T]:
         """Give the result of *call* and how it came about."""
@@ -365,9 +372,10 @@ class Caller:
         self._parts.hear(reply.answer.headers.get("date"))
         return reply
 
-    async def get(self, call: Call[T]) -> T:
-        """Give the result of *call*."""
-        return (await self.reply(call)).value
+    async def get(self, call: Call[T], on_turn: Callable[[], None] | None = None) -> T:
+        """Give the result of *call*; *on_turn* is told when it may leave."""
+        journey = None if on_turn is None else self.journey(call, on_turn)
+        return (await self.reply(call, journey)).value
 
     def stream(self, call: Call[object], parser: Callable[[Converter], Parser[Row]]) -> RowStream[Row]:
         """Give the rows of *call*'s one large answer as they come."""
@@ -399,6 +407,7 @@ class _Parts:
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
         self.once = Once()
+        self.room = Room(settings.max_connections)
         self.server_time: ServerTime | None = None
         self.watcher: Watcher | None = None
 

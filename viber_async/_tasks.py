@@ -50,6 +50,12 @@ class TaskOwner:
 
 async def beside(task: asyncio.Task[T]) -> T:
     """Give the result of *task*; cancelling the one who waits leaves the task alone."""
+    await until_done(task)
+    return task.result()
+
+
+async def until_done(task: asyncio.Task[T]) -> None:
+    """Wait until *task* has ended, however it does; a cancellation that comes out of here was meant for who waits."""
     if not task.done():
         woken = asyncio.get_running_loop().create_future()
 
@@ -63,7 +69,6 @@ async def beside(task: asyncio.Task[T]) -> T:
         except asyncio.CancelledError:
             task.remove_done_callback(wake)
             raise
-    return task.result()
 
 
 async def until_ended(future: asyncio.Future[Any], *, within: float | None = None) -> None:

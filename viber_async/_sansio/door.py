@@ -24,6 +24,13 @@ def whole(value: object, field: str, rule: str, *, least: int = 1, most: int = M
     return int.__int__(value)
 
 
+def flag(value: object, field: str) -> bool:
+    """Give *value* as a bool: no 0, no 1, no text."""
+    if type(value) is not bool:
+        raise refused(field, value, "give True or False")
+    return value
+
+
 def positive_id(value: object, field: str) -> int:
     """Give *value* if it may stand in a path: text could hold ``..``, ``/`` or ``?`` and reach another call."""
     return whole(value, field, "an id is a positive int of at most 64 bits")

@@ -288,7 +288,8 @@ async def list_campaigns(session: ViberSession, limit: int) -> Listed:
     """Walk the task list, page by page."""
     ids: list[int] = []
     sizes: list[int] = []
-    async with session.campaigns.list(limit=limit) as pages:
+    # Its list has no total, and a page asked for in vain could be on its way while the wire is counted.
+    async with session.campaigns.list(limit=limit, ahead=False) as pages:
         async for page in pages.pages():
             ids += [row.id for row in page]
             sizes.append(len(page))

@@ -201,7 +201,7 @@ def _examples(ended: Ended) -> Iterator[tuple[str, str, str, str]]:
 
 async def _list(show: Show, session: ViberSession, plan: Plan) -> Listed:
     show.heading("The task list, page by page")
-    show.code(f"async for page in session.campaigns.list(limit={plan.campaigns_page}).pages(): ...")
+    show.code(f"async for page in session.campaigns.list(limit={plan.campaigns_page}, ahead=False).pages(): ...")
     listed = await steps.list_campaigns(session, plan.campaigns_page)
     show.say(f"{len(listed.ids):,} campaigns; new on each page: {', '.join(map(str, listed.pages))}.")
     return listed

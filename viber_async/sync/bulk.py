@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import evolve
 
+from viber_async._ahead import Ahead
 from viber_async._defaults import PAGE_ROWS
 from viber_async._sansio.number_page import list_numbers
 from viber_async._sansio.paging import MAX_LIMIT, Walk
@@ -15,7 +17,7 @@ from viber_async._tasks import until_ended
 from viber_async.errors import BadRequestError, SyncInterruptedError, ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from viber_async._exchange import Reply
     from viber_async._sansio.call import Call
@@ -63,8 +65,8 @@ class Bulk:
         finally:
             self.told.requests += journey.attempts
 
-    async def patiently(self, call: Call[T]) -> T:
-        """Give what *call*, which may be repeated freely, gives in the end.
+    async def patiently(self, call: Call[T], first: Callable[[], Awaitable[T]] | None = None) -> T:
+        """Give what *call*, which may be repeated freely, gives in the end; *first* is how it is tried first.
 
         Raises:
             SyncInterruptedError: the provider did not answer for ten minutes.
@@ -74,6 +76,8 @@ class Bulk:
         patience, again = Patience(), False
         while True:
             try:
+                if first is not None and not again:
+                    return await first()
                 return (await self.send(call, again=again)).value
             except ViberError as error:
                 await pause(patience, error)
@@ -84,20 +88,30 @@ class Bulk:
     ) -> WalkReport:
         """Hand each page and the indexes of its new rows to *take*; give the report of the walk."""
         walk = Walk(limit=self._limit, name="blacklist sync")
-        while (offset := walk.offset) is not None:
-            try:
-                page = await self.patiently(list_numbers(walk.limit, offset, detailed=detailed))
-            except BadRequestError:
-                if self._limit == PAGE_ROWS or walk.report().requests:
-                    raise
-                self._limit = (
-                    PAGE_ROWS  # what a page may hold is not documented (?); a refusal is the only way to learn
-                )
-                walk = Walk(limit=self._limit, name="blacklist sync")
-                continue
-            take(page, walk.take(page.ids, total=page.total))
-            await self.told.tell(phase, walk.report().rows, walk.total)
+        ahead = Ahead(walk, self.caller.asking(partial(self._page, detailed=detailed)))
+        try:
+            while (offset := walk.offset) is not None:
+                call = list_numbers(walk.limit, offset, detailed=detailed)
+                page = await self.patiently(call, partial(ahead.page, offset))
+                take(page, walk.take(page.ids, total=page.total))
+                await self.told.tell(phase, walk.report().rows, walk.total)
+        except BadRequestError:
+            if self._limit == PAGE_ROWS or walk.report().requests:
+                raise
+            self._limit = PAGE_ROWS  # what a page may hold is not documented (?); a refusal is the only way to learn
+            return await self.walk(take, phase=phase, detailed=detailed)
+        finally:
+            await ahead.aclose()
         return walk.report()
+
+    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None], *, detailed: bool) -> NumberPage:
+        """Give one page; whoever lets go of it need not wait, since a read does no harm."""
+        call = list_numbers(limit, offset, detailed=detailed)
+        journey = self.caller.journey(call, on_turn)
+        try:
+            return (await self.caller.reply(call, journey)).value
+        finally:
+            self.told.requests += journey.attempts - journey.is_waiting
 
 
 async def pause(patience: Patience, error: ViberError) -> None:
