@@ -21,6 +21,7 @@ from viber_async.errors import ConfigurationError, ValidationError
         ("https://api.sendpulse.com:1/", "https://api.sendpulse.com:1"),
         ("https://gateway.example/sendpulse", "https://gateway.example/sendpulse"),
         ("https://gateway.example/send-pulse_1.0~x/v2/", "https://gateway.example/send-pulse_1.0~x/v2"),
+        ("https://gateway.example/X/", "https://gateway.example/X"),
         ("https://localhost", "https://localhost"),
         ("https://a", "https://a"),
         ("https://" + "a" * 63 + ".example", "https://" + "a" * 63 + ".example"),

@@ -40,6 +40,21 @@ def test_two_calls_share_no_parameters():
     assert plain_call().params is not plain_call().params
 
 
+@pytest.mark.parametrize(
+    ("path", "own", "picture"),
+    [
+        ("/viber/task/380931112111", False, "/viber/task/380931112111"),
+        ("/viber/task/380931112111", True, "/viber/task/3809•••••111"),
+        ("/viber/task", True, "/viber/task"),
+    ],
+)
+def test_only_a_path_that_a_caller_wrote_may_hold_a_phone(path, own, picture):
+    """An id that we wrote is shown whole: it is what one looks for."""
+    call = plain_call(path=path, is_callers_own=own)
+
+    assert (call.shown_path, call.what) == (picture, f"{call.method} {picture}")
+
+
 def test_a_body_is_not_shown():
     """It holds phones and secrets."""
     assert "380931112111" not in repr(plain_call(body=b'{"recipients":[380931112111]}'))

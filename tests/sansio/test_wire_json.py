@@ -110,6 +110,41 @@ def test_a_key_that_stands_twice_is_shown_without_the_phone_in_it():
     assert "380931111111" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "wanted", "has"),
+    [
+        (7, 0, True),
+        (7, 1, False),
+        ({}, 0, True),
+        ({"a": 1}, 0, False),
+        ({"a": 1}, 1, True),
+        ({"a": 1}, 2, False),
+        ([{"a": 1}], 1, True),
+        ({"a": {"b": 1}}, 2, True),
+        ({"a": {"b": 1}}, 3, False),
+        ([{"a": 1}, [{"b": {"c": {}, "d": [7]}}]], 4, True),
+        ([{"a": 1}, [{"b": {"c": {}, "d": [7]}}]], 3, False),
+    ],
+)
+def test_keys_are_counted_in_all_objects(value, wanted, has):
+    """However deep they stand."""
+    assert wire_json._has_keys(value, wanted) is has
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", "7", '{"a": [{"b": 2}, {"c" : "x"}], "d": {}}', "999999999999999999"])
+def test_what_is_plain_takes_the_quick_way(text):
+    """Which gives what the other gives; a page of a thousand rows is plain."""
+    assert wire_json._plain(text.encode(), text) == wire_json.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 19, '{"a": 1, "a": 2}', '{"a":1,"b":{"c":1,"c":2}}', '{"a": ":"', "NaN", "null"]
+)
+def test_what_may_not_be_plain_takes_the_careful_way(text):
+    """Where one number is long, a key is missing, or it is no JSON."""
+    assert wire_json._plain(text.encode(), text) is None
+
+
 SPACES = st.sampled_from(["", "", "", " ", "\n", "\t", "\r\n", "  "])
 KEYS = st.sampled_from(["a", "b", "id", "", ":", "a:", '"', '":', " :", "\\", "Привіт"])
 TEXTS = st.one_of(
