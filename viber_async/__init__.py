@@ -82,6 +82,7 @@ if (
     from viber_async._sansio.senders import Sender, SenderStatus
     from viber_async._sansio.sync_report import RefusedPhone, SyncReport
     from viber_async._sansio.tokens import ApiKey, ClientCredentials, StoredToken
+    from viber_async._sansio.unknown import UnknownName
     from viber_async._senders import Senders
     from viber_async._session import SessionStatistics, ViberSession
     from viber_async._stream import RowStream
@@ -101,6 +102,7 @@ __all__ = [
     "DEFAULT",
     "SessionStatistics",
     "RateStatistics",
+    "UnknownName",
     "ApiResponse",
     # campaigns
     "Campaigns",
@@ -219,6 +221,7 @@ if not typing.TYPE_CHECKING:  # else a checker would believe that every name exi
         "_sansio.senders": "Sender SenderStatus",
         "_sansio.sync_report": "RefusedPhone SyncReport",
         "_sansio.tokens": "ApiKey ClientCredentials StoredToken",
+        "_sansio.unknown": "UnknownName",
         "_senders": "Senders",
         "_session": "SessionStatistics ViberSession",
         "_stream": "RowStream",

@@ -276,7 +276,8 @@ class Exchange:
 
     def read(self, call: Call[T], answer: Answer) -> T:
         """Give what *call* asked for, or raise the error that *answer* means."""
-        return answers.read(call, answer, converter=self._origin.converter, now=datetime.now(UTC))
+        with self._origin.unknown.noting(call):
+            return answers.read(call, answer, converter=self._origin.converter, now=datetime.now(UTC))
 
     async def through_middleware(self, journey: Journey, reader: Reader) -> Answer:
         """Pass one attempt through the user's middleware, send it, and give what *reader* makes of the answer."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from viber_async._journey import Journey
     from viber_async._middleware import Attempt
     from viber_async._sansio.call import Call
+    from viber_async._sansio.unknown import UnknownNames
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,4000}[\x21-\x7e])?")
@@ -47,9 +48,10 @@ _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 class Origin:
     """Where requests go, and what all of them carry."""
 
-    def __init__(self, *, base_url: str, user_agent: str, converter: Converter) -> None:
+    def __init__(self, *, base_url: str, user_agent: str, converter: Converter, unknown: UnknownNames) -> None:
         self.base_url = base_url
         self.converter = converter
+        self.unknown = unknown
         self._url_of = lru_cache(maxsize=URLS)(partial(_url, base_url))
         self._plain = httpx.Headers(
             {

@@ -9,7 +9,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from viber_async import _defaults as defaults
 from viber_async import _settings as checked
@@ -28,6 +28,7 @@ from viber_async._sansio.ledger import account_tag
 from viber_async._sansio.rate import Lane, RateLimit
 from viber_async._sansio.reconcile import ServerTime, server_date
 from viber_async._sansio.tokens import ApiKey, account_of, token_call
+from viber_async._sansio.unknown import UnknownName, UnknownNames
 from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.raw import ApiResponse
     from viber_async._sansio.retry import RetryPolicy
     from viber_async._sansio.tokens import Grant
+    from viber_async._sansio.unknown import Noting
     from viber_async._token_store import TokenStore
     from viber_async._transport import RateLimitedTransport
     from viber_async._watch import Watcher
@@ -78,6 +80,8 @@ class SessionStatistics:
     pools_replaced: int
     """Connection pools that had lost places and were replaced; of a transport that was handed in, none is."""
     rate: RateStatistics
+    unknown: Mapping[UnknownName, int] = field(factory=dict[UnknownName, int], hash=False)
+    """How often answers held a key or a word that this version does not know; at most a hundred names and some."""
 
 
 class ViberSession:
@@ -118,6 +122,7 @@ class ViberSession:
         transport: httpx.AsyncBaseTransport | None = None,
         middleware: Sequence[Middleware] = (),
         user_agent: str | None = None,
+        strict: bool = False,
     ) -> None:
         """Make a session; raises `ConfigurationError` for settings that cannot work.
 
@@ -140,6 +145,9 @@ class ViberSession:
                 as it is, for creates too, and should have room for twice *max_connections*.
             middleware: hooks around every attempt, the first outermost.
             user_agent: what your program calls itself, put in front of our own name.
+            strict: for a canary job: a key or a word that this version does not know makes the answer to a read a
+                `DecodeError`. The answer to a write is never refused for that. Both are counted in any case, in
+                ``statistics().unknown``.
 
         """
         try:
@@ -162,6 +170,7 @@ class ViberSession:
                 transport=checked.transport(transport, url),
                 middleware=checked.middleware(middleware),
                 user_agent=checked.user_agent(user_agent),
+                strict=checked.instance("strict", strict, bool),
             )
         except ConfigurationError as error:
             raise without_frames(error) from None
@@ -377,9 +386,10 @@ class Caller:
         journey = None if on_turn is None else self.journey(call, on_turn)
         return (await self.reply(call, journey)).value
 
-    def stream(self, call: Call[object], parser: Callable[[Converter], Parser[Row]]) -> RowStream[Row]:
+    def stream(self, call: Call[object], parser: Callable[[Converter, Noting], Parser[Row]]) -> RowStream[Row]:
         """Give the rows of *call*'s one large answer as they come."""
-        return RowStream(call, parser(make_converter(self.time_zone)), self._parts, self._options)
+        reader = parser(make_converter(self.time_zone), self._parts.unknown.noting(call))
+        return RowStream(call, reader, self._parts, self._options)
 
 
 @frozen(kw_only=True)
@@ -410,6 +420,7 @@ class _Parts:
         self.room = Room(settings.max_connections)
         self.server_time: ServerTime | None = None
         self.watcher: Watcher | None = None
+        self.unknown = UnknownNames(strict=settings.strict)
 
     @property
     def limiter(self) -> RateLimiter:
@@ -483,6 +494,7 @@ class _Parts:
                 base_url=settings.base_url,
                 user_agent=settings.user_agent,
                 converter=make_converter(settings.time_zone),
+                unknown=self.unknown,
             ),
             limiter=self._limiter,
             tasks=self.tasks,
@@ -528,6 +540,7 @@ class _Parts:
             refreshes=refreshes,
             pools_replaced=replaced,
             rate=self._limiter.statistics(),
+            unknown=self.unknown.counts(),
         )
 
     async def aclose(self) -> None:

@@ -62,6 +62,7 @@ class SessionSettings(TypedDict, total=False):
     transport: httpx.AsyncBaseTransport | None
     middleware: Sequence[Middleware]
     user_agent: str | None
+    strict: bool
 
 
 @frozen(kw_only=True)
@@ -81,6 +82,7 @@ class Settings:
     transport: httpx.AsyncBaseTransport | None
     middleware: tuple[Middleware, ...]
     user_agent: str
+    strict: bool
 
 
 def credentials(value: object) -> ClientCredentials | ApiKey:

@@ -7,7 +7,7 @@ Annotations are evaluated here (no ``from __future__``): the converter reads the
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -79,6 +79,7 @@ class BlacklistRemoved:
 
 @frozen
 class _List:
+    _inside: ClassVar[str] = "data."
     rows: tuple[BlacklistEntry, ...] = field(metadata=wire("list"))
     total: int | None = field(kw_only=True, default=None)
     """Not judged here: whoever walks the list compares it with what it found."""
@@ -105,12 +106,13 @@ class _Removed:
 
 def list_blacklist(limit: int, offset: int) -> Call[Page[BlacklistEntry]]:
     """Give one page of the blacklist, with how many rows there are in all."""
-    return Call(Kind.READ, method="GET", path=PATH, read=_read_page, params=window(limit, offset))
+    params = window(limit, offset)
+    return Call(Kind.READ, name="blacklist.list", method="GET", path=PATH, read=_read_page, params=params)
 
 
 def count_blacklist() -> Call[int]:
     """Give how many rows there are, by the provider's own word: there is no call for it, so one row is asked for."""
-    return Call(Kind.READ, method="GET", path=PATH, read=_read_total, params=window(1, 0))
+    return Call(Kind.READ, name="blacklist.count", method="GET", path=PATH, read=_read_total, params=window(1, 0))
 
 
 def add_phones(phones: tuple[str, ...], description: str | None) -> Call[BlacklistAdded]:
@@ -118,16 +120,24 @@ def add_phones(phones: tuple[str, ...], description: str | None) -> Call[Blackli
     body: dict[str, object] = {"phones": list(phones)}
     if description is not None:
         body["description"] = one_line(description, "description", most=MAX_DESCRIPTION, blank=True)
-    return _write("POST", body, _read_added)
+    return _write("blacklist.add", "POST", body, _read_added)
 
 
 def remove_phones(phones: tuple[str, ...]) -> Call[BlacklistRemoved]:
     """Give the call that removes *phones*, digit strings of one batch: a DELETE with a body (A)."""
-    return _write("DELETE", {"phones": list(phones)}, _read_removed)
+    return _write("blacklist.remove", "DELETE", {"phones": list(phones)}, _read_removed)
 
 
-def _write(method: str, body: dict[str, object], read: "Callable[[Converter, object], T]") -> Call[T]:
-    return Call(Kind.BLACKLIST_WRITE, method=method, path=PATH, read=read, body=json_body(body), max_bytes=SMALL_BYTES)
+def _write(name: str, method: str, body: dict[str, object], read: "Callable[[Converter, object], T]") -> Call[T]:
+    return Call(
+        Kind.BLACKLIST_WRITE,
+        name=name,
+        method=method,
+        path=PATH,
+        read=read,
+        body=json_body(body),
+        max_bytes=SMALL_BYTES,
+    )
 
 
 def _read_page(converter: "Converter", data: object) -> Page[BlacklistEntry]:

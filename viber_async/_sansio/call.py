@@ -54,6 +54,8 @@ class Call(Generic[T_co]):
     kind: Kind
     method: str = field(kw_only=True)
     path: str = field(kw_only=True, repr=mask_phones)
+    name: str = field(kw_only=True, default="")
+    """What a session's users call it, such as ``campaigns.get``."""
     read: Callable[[Converter, object], T_co] = field(kw_only=True)
     """Parsed JSON to result; raises `Unreadable`."""
     params: Mapping[str, str | int] = field(kw_only=True, factory=dict[str, str | int], repr=lambda _: "...")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 
 from attrs import field, frozen
 
@@ -431,6 +431,7 @@ def create_campaign(draft: CampaignDraft, *, now: datetime, time_zone: tzinfo | 
     body = _provider_json(draft, _wire_date(draft.send_date, now, time_zone))
     return Call(
         Kind.CREATE,
+        name="campaigns.create",
         method="POST",
         path="/viber",
         read=_read_created,
@@ -588,6 +589,7 @@ class CampaignSummary:
 class CampaignStatistics:
     """How many messages of a campaign came how far."""
 
+    _inside: ClassVar[str] = "statistics."
     sent: int
     delivered: int = field(kw_only=True)
     read: int = field(kw_only=True)
@@ -669,19 +671,19 @@ class _Created:
 def list_campaigns(limit: int, offset: int) -> Call[Page[CampaignSummary]]:
     """Give one page of the account's campaigns."""
     params = window(limit, offset)
-    return Call(Kind.READ, method="GET", path="/viber/task", read=_read_page, params=params)
+    return Call(Kind.READ, name="campaigns.list", method="GET", path="/viber/task", read=_read_page, params=params)
 
 
 def get_campaign(campaign_id: int) -> Call[Campaign]:
     """Give one campaign with its statistics."""
     path = f"/viber/task/{positive_id(campaign_id, 'campaign_id')}"
-    return Call(Kind.READ, method="GET", path=path, read=_read_campaign)
+    return Call(Kind.READ, name="campaigns.get", method="GET", path=path, read=_read_campaign)
 
 
 def get_recipients(campaign_id: int) -> Call[CampaignRecipients]:
     """Give what became of each message of a campaign."""
     path = f"/viber/task/{positive_id(campaign_id, 'campaign_id')}/recipients"
-    return Call(Kind.READ, method="GET", path=path, read=_read_recipients)
+    return Call(Kind.READ, name="campaigns.recipients", method="GET", path=path, read=_read_recipients)
 
 
 def _read_created(converter: "Converter", data: object) -> CreatedCampaign:

@@ -26,6 +26,7 @@ from attrs import field, frozen
 from viber_async._sansio.call import Unreadable
 from viber_async._sansio.privacy import refused, safe_text, shown
 from viber_async._sansio.rows import Reader, Step, Unknown, Usual, rows_reader, usual_of, usually
+from viber_async._sansio.unknown import note_keys, note_word
 from viber_async._sansio.wire_json import MAX_INT
 
 if TYPE_CHECKING:
@@ -81,6 +82,13 @@ def extras(items: Mapping[str, object], depth: int = 0) -> Extras:
     if depth > EXTRAS_DEPTH:
         raise Unreadable("", "nested too deeply")
     return Extras({key: _frozen(value, depth) for key, value in items.items()})
+
+
+def _noted_extras(items: Mapping[str, object]) -> Extras:
+    """Give *items* as `Extras`, and say that they are unknown."""
+    found = extras(items)
+    note_keys("", items)
+    return found
 
 
 def merged(first: Extras, second: Extras) -> Extras:
@@ -173,26 +181,42 @@ def _steps(cls: type, converter: Converter) -> Iterator[Step]:
         target = _without_none(attribute.type)
         read = attribute.metadata.get("read")
         hook = converter.get_structure_hook(target) if read is None else _ignoring_type(read)
+        word = _word_class(target)
+        if word is not None:
+            hook = _noting(hook, word, attribute.name)
         yield Step(
             attribute.name,
             names or (attribute.name,),
             hook,
             target,
             attribute.default,
-            usual_of(hook if read is None else read) or _usual_word(target),
+            usual_of(hook if read is None else read) or (None if word is None else _usual_word(word)),
         )
 
 
-def _usual_word(target: object) -> Usual | None:
+def _noting(hook: Reader, cls: type[OpenWord | OpenNumber], field: str) -> Reader:
+    """Give *hook*, which says when the word that it has read is an unknown one."""
+    known = frozenset(word.value for word in cls)
+
+    def read(value: object, target: object) -> object:
+        word = hook(value, target)
+        if word.value not in known:
+            note_word(field, word.value)
+        return word
+
+    return read
+
+
+def _word_class(target: object) -> type[OpenWord | OpenNumber] | None:
+    return target if isinstance(target, type) and issubclass(target, (OpenWord, OpenNumber)) else None
+
+
+def _usual_word(cls: type[OpenWord | OpenNumber]) -> Usual:
     """Give the usual form of an open word or number: one that is known."""
-    match target:
-        case type() if issubclass(target, OpenWord):
-            return Usual("(w := $words.get(v)) is not None", "w", {"words": {word.value: word for word in target}})
-        case type() if issubclass(target, OpenNumber):
-            known = {number.value: number for number in target}
-            return Usual("type(v) is int and (w := $known.get(v)) is not None", "w", {"known": known})
-        case _:
-            return None
+    test = "(w := $known.get(v)) is not None"
+    if issubclass(cls, OpenNumber):
+        test = f"type(v) is int and {test}"  # a Decimal of 2 is equal to 2
+    return Usual(test, "w", {"known": {word.value: word for word in cls}}, is_all=True)
 
 
 def _without_none(annotation: Any) -> Any:
@@ -209,6 +233,8 @@ def _object_hook(cls: type, converter: Converter) -> Reader:
     """Make the hook of one attrs class; cattrs calls this once for each class."""
     steps = tuple(_steps(cls, converter))
     keeps_extras = any(attribute.name == "extras" for attribute in attrs.fields(cls))
+    names = frozenset(key for step in steps for key in step.keys)
+    inside: str = getattr(cls, "_inside", "")
 
     def read_object(value: object, _: object) -> object:
         data = _object(value)
@@ -227,8 +253,11 @@ def _object_hook(cls: type, converter: Converter) -> Reader:
                     raise _absent(found)
         except Unreadable as error:
             raise Unreadable(joined(key, error.where), error.why) from None
-        if keeps_extras and seen < len(data):
-            values["extras"] = _unknown(data, steps)
+        if seen < len(data):
+            strange = _unknown(data, steps)
+            if keeps_extras:
+                values["extras"] = extras(strange)
+            note_keys(inside, [name for name in strange if name not in names])
         return cls(**values)
 
     return read_object
@@ -244,9 +273,9 @@ def _key_in_use(data: Mapping[str, object], keys: tuple[str, ...]) -> str:
     return next((key for key in there if data[key] is not None), (there or keys)[0])
 
 
-def _unknown(data: Mapping[str, object], steps: tuple[Step, ...]) -> Extras:
+def _unknown(data: Mapping[str, object], steps: tuple[Step, ...]) -> dict[str, object]:
     used = {_key_in_use(data, step.keys) for step in steps}
-    return extras({key: value for key, value in data.items() if key not in used})
+    return {key: value for key, value in data.items() if key not in used}
 
 
 def _tuple_hook(annotation: Any, converter: Converter) -> Reader:
@@ -265,7 +294,7 @@ def _tuple_hook(annotation: Any, converter: Converter) -> Reader:
 
     written = None
     if attrs.has(target):
-        written = rows_reader(target, tuple(_steps(target, converter)), read_one, Unknown(NO_EXTRAS, extras))
+        written = rows_reader(target, tuple(_steps(target, converter)), read_one, Unknown(NO_EXTRAS, _noted_extras))
     read_all = read_each if written is None else written
     return lambda value, _: tuple(read_all(_list(value)))
 

@@ -46,7 +46,8 @@ class NumberPage:
 def list_numbers(limit: int, offset: int, *, detailed: bool) -> Call[NumberPage]:
     """Give one page of the blacklist; a *detailed* one has descriptions and dates as well."""
     read = partial(_read, detailed=detailed)
-    return Call(Kind.READ, method="GET", path=PATH, read=read, params=window(limit, offset))
+    params = window(limit, offset)
+    return Call(Kind.READ, name="blacklist.list", method="GET", path=PATH, read=read, params=params)
 
 
 def _read(_: Converter, data: object, *, detailed: bool) -> NumberPage:

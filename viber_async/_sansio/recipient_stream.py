@@ -24,12 +24,15 @@ from viber_async._sansio.call import Unreadable
 from viber_async._sansio.campaigns import Recipient
 from viber_async._sansio.converter import joined, read_int
 from viber_async._sansio.privacy import shown
+from viber_async._sansio.unknown import note_keys
 from viber_async._sansio.wire_json import DECODER, loads, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from cattrs import Converter
+
+    from viber_async._sansio.unknown import Noting
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,7 +51,9 @@ _INSIDE: Final = re.compile(r'["\\]')
 class RecipientStream:
     """Reads one body of `get_recipients`; `feed` it what comes, then `close` it."""
 
-    def __init__(self, converter: Converter) -> None:
+    def __init__(self, converter: Converter, noting: Noting | None = None) -> None:
+        """*noting* is where it goes what is unknown in the rows and beside them."""
+        self._noting = contextlib.nullcontext() if noting is None else noting
         self._row_hook = converter.get_structure_hook(Recipient)
         self._rows_hook = converter.get_structure_hook(tuple[Recipient, ...])
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -86,7 +91,8 @@ class RecipientStream:
     def _advance(self, chunk: bytes, *, final: bool) -> Unreadable | None:
         text, sound = self._decoded(chunk, final=final)
         try:
-            self._document.send(text)
+            with self._noting:
+                self._document.send(text)
         except Unreadable as error:
             return error
         return None if sound else Unreadable(self._where(), "not UTF-8")
@@ -138,6 +144,7 @@ class RecipientStream:
         elif key == "task_id":
             _read_at(key, read_int, (yield from self._read_value(key)))
         else:
+            note_keys("", (key,))
             yield from self._read_value("")
 
     def _read_rows(self) -> Generator[None, str, None]:

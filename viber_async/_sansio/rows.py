@@ -42,10 +42,11 @@ def read_rows(rows):
         try:
             one = twin()
             if len(row) == $count:
-                data, one.extras = row, no_extras
+                data, strange = row, None
             else:
-                data, one.extras = completed(row, ($keys,))
+                data, strange = completed(row, ($keys,))
             $stored
+            one.extras = no_extras if strange is None else kept(strange)
             one.__class__ = cls
         except UNUSUAL:
             one = once_more(row, len(made))
@@ -61,6 +62,8 @@ class Usual(NamedTuple):
     test: str
     value: str
     names: Mapping[str, object]
+    is_all: bool = False
+    """Any other value makes its whole row unusual, which is then read only once: what is unknown counts once."""
 
 
 class Step(NamedTuple):
@@ -117,7 +120,8 @@ def rows_reader(
         "twin": twin,
         "once_more": once_more,
         "no_extras": unknown.none,
-        "completed": _completer(steps, unknown),
+        "kept": unknown.kept,
+        "completed": _completer(steps),
         "in_use": _in_use,
         "UNUSUAL": UNUSUAL,
     }
@@ -187,6 +191,8 @@ def _rest(step: Step) -> Callable[[object], object]:
     """Give what reads a value of that field which is not usual."""
 
     def rest(value: object) -> object:
+        if step.usual is not None and step.usual.is_all:
+            raise ValueError(step.name)
         if value is not None and (read := step.hook(value, step.target)) is not None:
             return read
         if step.required:
@@ -202,15 +208,14 @@ def _in_use(rows: list[Any], keys: tuple[str, ...]) -> str:
     return next((key for key in keys if type(first) is dict and key in first), keys[0])
 
 
-def _completer(steps: Sequence[Step], unknown: Unknown) -> Callable[[Any, tuple[str, ...]], tuple[Any, object]]:
+def _completer(steps: Sequence[Step]) -> Callable[[Any, tuple[str, ...]], tuple[Any, Any]]:
     """Make what puts a row into its usual shape: null where a key is missing, and all that is unknown apart."""
     names = frozenset(key for step in steps for key in step.keys)
 
-    def completed(row: dict[str, object], keys: tuple[str, ...]) -> tuple[dict[str, object], object]:
+    def completed(row: dict[str, object], keys: tuple[str, ...]) -> tuple[dict[str, object], dict[str, object] | None]:
         strange = {key: value for key, value in row.items() if key not in keys}
         if not names.isdisjoint(strange):
             raise ValueError(names)  # two names of one field, or another one than the first row uses
-        found = {**dict.fromkeys(keys), **row}
-        return found, unknown.kept(strange) if strange else unknown.none
+        return {**dict.fromkeys(keys), **row}, strange or None
 
     return completed

@@ -54,13 +54,13 @@ class Sender:
 
 def list_senders() -> Call[tuple[Sender, ...]]:
     """Give all sender names of the account; the call has no paging (A)."""
-    return Call(Kind.READ, method="GET", path=PATH, read=_read_senders)
+    return Call(Kind.READ, name="senders.list", method="GET", path=PATH, read=_read_senders)
 
 
 def get_sender(sender_id: int) -> Call[Sender]:
     """Give one sender name."""
     path = f"{PATH}/{positive_id(sender_id, 'sender_id')}"
-    return Call(Kind.READ, method="GET", path=path, read=_read_sender)
+    return Call(Kind.READ, name="senders.get", method="GET", path=path, read=_read_sender)
 
 
 def _read_senders(converter: "Converter", data: object) -> tuple[Sender, ...]:
