@@ -67,7 +67,8 @@ class Body(httpx.AsyncByteStream):
 
 def session(rows: int) -> ViberSession:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Body(rows)))
-    return ViberSession(ApiKey("key"), transport=transport, rate_limit=RateLimit(1_000_000, per=1.0))
+    limit = RateLimit(1_000_000, per=1.0)
+    return ViberSession(ApiKey("key"), transport=transport, rate_limit=limit, deadline=None)
 
 
 async def lines(rows: int) -> None:

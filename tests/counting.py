@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -15,9 +16,11 @@ def python_calls(work: Callable[[], object]) -> int:
         calls += event == "call"
 
     before = sys.getprofile()
+    gc.disable()  # others have callbacks there
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return calls
