@@ -79,11 +79,13 @@ class UnknownNames:
 class Noting:
     """Where the readers of one answer say what they found."""
 
+    _before: Token[Noting | None]
+    """Who was told until this was entered."""
+
     def __init__(self, names: UnknownNames, operation: str, *, strict: bool) -> None:
         self._names = names
         self._operation = operation
         self.strict = strict
-        self._before: Token[Noting | None] | None = None
 
     def __enter__(self) -> None:
         self._before = _NOTING.set(self)
@@ -91,8 +93,7 @@ class Noting:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            _NOTING.reset(self._before)
+        _NOTING.reset(self._before)
 
     def add(self, kind: Literal["key", "value"], name: str, times: int = 1) -> None:
         """Count one name."""
