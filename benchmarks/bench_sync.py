@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
 from pathlib import Path
@@ -55,8 +56,8 @@ class Provider(httpx.AsyncBaseTransport):
         self._count = count
         self._changed = count // CHANGED
         self._gone, self._here = bytearray(self._changed), bytearray(self._changed)
-        self._head: list[int] | None = None
-        self._tail: list[int] | None = None
+        self._head: array[int] | None = None
+        self._tail: array[int] | None = None
         self.seconds = 0.0
         """CPU that was spent in here."""
 
@@ -72,8 +73,8 @@ class Provider(httpx.AsyncBaseTransport):
 
     def _page(self, limit: int, offset: int) -> bytes:
         if self._head is None or self._tail is None:
-            self._head = [place for place in range(self._changed) if not self._gone[place]]
-            self._tail = [self._count + place for place in range(self._changed) if self._here[place]]
+            self._head = array("q", (place for place in range(self._changed) if not self._gone[place]))
+            self._tail = array("q", (self._count + place for place in range(self._changed) if self._here[place]))
         head, tail = self._head, self._tail
         left, added = len(head), len(tail)
         middle = range(self._changed, self._count)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
+from viber_async._sansio.numbers import Index
 from viber_async.errors import SyncRefusedError
 
 if TYPE_CHECKING:
@@ -123,9 +124,10 @@ def _respelled(facts: Facts) -> None:
 
 def respelled(adds: array[int], removes: array[int]) -> int:
     """Give how many of *removes* come back among *adds* with up to four digits more, or fewer, in front."""
-    gone = set(removes)
-    shorter = {each: number for number in removes for each in _tails(number)}
-    found = {shorter[number] for number in adds if number in shorter}
+    gone, come = Index(large=0), Index(large=0)  # small rather than fast: the wanted phones are held beside it
+    gone.add(removes)
+    come.add(adds)
+    found = {number for number in removes if any(tail in come for tail in _tails(number))}
     found.update(tail for number in adds for tail in _tails(number) if tail in gone)
     return len(found)
 

@@ -18,7 +18,7 @@ from attrs import evolve, field, frozen
 from viber_async._sansio import blacklist as calls
 from viber_async._sansio.batches import BATCH, Batches, add_up, is_about_the_batch, parts
 from viber_async._sansio.blacklist import BlacklistRemoved
-from viber_async._sansio.numbers import Index, Phones
+from viber_async._sansio.numbers import IdSet, Index, Phones
 from viber_async._sansio.patience import Patience
 from viber_async._sansio.privacy import mask_phone, safe_text
 from viber_async._sansio.sync_report import NOTHING_WANTED, RefusedPhone, SyncReport
@@ -121,7 +121,8 @@ class Run:
         self._thread = thread
         self._journal = journal
         self._asked = asked
-        self._rows = set(plan.rows).union(begun.rows if begun else ())
+        self._rows = IdSet(plan.rows)
+        self._rows.update(begun.rows if begun else ())
         """The rows that were to be removed: whoever is in another one was put there since."""
         self._before = set(begun.planned) if begun else set[int]()
         """To be removed by the run that is gone on with: there before it began, whatever became of them since."""
@@ -168,9 +169,8 @@ class Run:
             _, others = marks.meet([page.phones[i] for i in new])
             if here := watched.intersection(others):
                 found.update(here)
-                self._gone.update(
-                    page.phones[i] for i in new if page.phones[i] in here and page.ids[i] not in self._rows
-                )
+                rows = {page.ids[i]: page.phones[i] for i in new if page.phones[i] in here}
+                self._gone.update(rows[row] for row in rows.keys() - self._rows.among(rows))
 
         walk = await self._bulk.walk(take, phase="verify")
         self._looked += self._bulk.told.requests - before
