@@ -187,7 +187,8 @@ class TokenRefresher:
         except Exception as error:
             self._refusal = error if isinstance(error, AuthenticationError) else None
             self._next_try = clock() + (BETWEEN_TRIES if self._token is not None else REFUSED_FOR)
-            logger.warning("no new token: %s", error if isinstance(error, ViberError) else _kind(error))
+            if before is not None and clock() < before.over_at:  # else somebody waits, and is told by the error
+                logger.warning("no new token: %s", error if isinstance(error, ViberError) else _kind(error))
             raise
         else:
             self._refusal = None

@@ -59,6 +59,8 @@ LONGEST_LEASE: Final = 3600.0
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 """Ours: seconds between two looks at a row that another process has in hand."""
+SAID_AFTER: Final = 2.0
+"""Ours: seconds of waiting for it after which the log says so; two that are started together wait for less."""
 
 
 @frozen
@@ -241,6 +243,7 @@ class _Watch:
         self._version: int | None = None
         self._since = 0.0
         self._pause = FIRST_PAUSE
+        self._said: int | None = None
 
     def seen(self, row: LedgerRow | None) -> float:
         """Give the seconds for which this version of the row has been there."""
@@ -249,6 +252,16 @@ class _Watch:
         if version != self._version:
             self._version, self._since, self._pause = version, now, FIRST_PAUSE
         return now - self._since
+
+    def say(self, row: LedgerRow, *, now: float) -> None:
+        """Say once in the log of each version that it is waited for, if it is for more than a moment."""
+        if self._said == row.version or asyncio.get_running_loop().time() - self._since < SAID_AFTER:
+            return
+        self._said = row.version
+        logger.info(
+            "another process has this campaign in hand, or was stopped while it had: waiting for up to %.0f s",
+            min(max(row.since + row.lease - now, 0.0), row.lease),
+        )
 
     async def pause(self) -> None:
         """Wait a little, and longer each time."""
@@ -318,6 +331,7 @@ class _Errand:
             elif todo is Todo.GIVE:
                 return rules.created_of(row, self.wanted.draft)
             else:
+                watch.say(row, now=self._desk.wall())
                 await watch.pause()
             if created is not None:
                 return created

@@ -148,6 +148,26 @@ async def test_without_a_token_the_true_cause_is_raised_and_nothing_was_sent() -
     assert (await bearer.token()).value == "token-2"
 
 
+@in_virtual_time
+async def test_a_failed_refresh_is_logged_only_where_nobody_is_told_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """While the old token serves; whoever waits for a new one has the error itself."""
+    down = ServerError("down", status=500)
+    grants = Grants(down, Grant("token-1", lifetime=3600), down, down)
+    bearer = refresher(grants)
+    with pytest.raises(ServerError):
+        await bearer.token()
+    await bearer.token()
+    await asyncio.sleep(3600 - 100)
+    await bearer.token()
+    await asyncio.sleep(5)
+    logged = caplog.text.count("no new token: down")
+    await asyncio.sleep(200)
+    with pytest.raises(ServerError):
+        await bearer.token()
+
+    assert (logged, caplog.text.count("no new token")) == (1, 1)
+
+
 @pytest.mark.fault("A01")
 @in_virtual_time
 async def test_refused_credentials_are_not_tried_again_for_a_while() -> None:

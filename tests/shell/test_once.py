@@ -509,6 +509,28 @@ async def test_what_another_process_is_sending_is_waited_for_until_its_lease_is_
     assert scene.account.posts == 1
 
 
+@pytest.mark.parametrize(("ahead", "said"), [(0, "57"), (-30, "27"), (-58.5, ""), (86_400, "60")])
+@on_a_scene
+async def test_a_wait_for_another_process_is_said_once_in_the_log(caplog, ahead, said):
+    """With the longest that it can take; not where it takes but a moment."""
+    caplog.set_level("INFO", logger="viber_async")
+    scene = Scene("cut after")
+    await scene.unknown()
+    scene.ledger.change(state=State.SENDING, since=scene.wall + ahead, lease=60.0)
+    began, clock = scene.wall, asyncio.get_running_loop().time
+    start = clock()
+    scene.session._parts.once.wall = lambda: began + clock() - start
+
+    await scene.once()
+    waits = [record.getMessage() for record in caplog.records if "has this campaign in hand" in record.getMessage()]
+
+    assert waits == (
+        [f"another process has this campaign in hand, or was stopped while it had: waiting for up to {said} s"]
+        if said
+        else []
+    )
+
+
 @pytest.mark.fault("T01")
 @on_a_scene
 async def test_a_clock_that_is_wrong_makes_nobody_wait_for_ever():
