@@ -48,6 +48,7 @@ if (
     from viber_async._blacklist import Blacklist
     from viber_async._campaigns import Campaigns
     from viber_async._defaults import DEFAULT, Timeout
+    from viber_async._following import CampaignWatch
     from viber_async._ledger import Ledger, SqliteLedger
     from viber_async._limiter import PacedLimiter, RateLimiter, RateStatistics, Turn
     from viber_async._middleware import Attempt, CallNext, Middleware
@@ -106,6 +107,7 @@ __all__ = [
     "ApiResponse",
     # campaigns
     "Campaigns",
+    "CampaignWatch",
     "CampaignDraft",
     "Button",
     "Image",
@@ -198,6 +200,7 @@ if not typing.TYPE_CHECKING:  # else a checker would believe that every name exi
         "_blacklist": "Blacklist",
         "_campaigns": "Campaigns",
         "_defaults": "DEFAULT Timeout",
+        "_following": "CampaignWatch",
         "_ledger": "Ledger SqliteLedger",
         "_limiter": "PacedLimiter RateLimiter RateStatistics Turn",
         "_middleware": "Attempt CallNext Middleware",

@@ -6,8 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, cast, overload
 
-from viber_async._defaults import PAGE_ROWS
+from viber_async._defaults import PAGE_ROWS, WATCH_EVERY
 from viber_async._exchange import without_frames
+from viber_async._following import CampaignWatch
 from viber_async._once import Wanted, may_leave, unknown
 from viber_async._pages import Pages
 from viber_async._reconcile import look_for
@@ -211,6 +212,22 @@ class Campaigns:
 
         """
         return await self._caller.get(calls.get_campaign(campaign_id))
+
+    def watch(
+        self, campaign_id: int, *, every: float = WATCH_EVERY, until: Callable[[Campaign], bool] | None = None
+    ) -> CampaignWatch:
+        """Give a campaign at once, and then each time something in it has changed, until it is over.
+
+        It is looked at *every* so many seconds, and is over once all its messages went out and each was delivered or
+        given up; reads and clicks may come for days after that. *until* is a function of the `Campaign` that says
+        otherwise, such as ``lambda campaign: False`` for no end. What the provider does not let through is never over.
+
+        Raises, while iterating:
+            NotFoundError: the account has no such campaign.
+
+        """
+        calls.get_campaign(campaign_id)  # an id that is none is refused here and not at the first look
+        return CampaignWatch(lambda: self.get(campaign_id), every=every, until=until)
 
     async def recipients(self, campaign_id: int) -> CampaignRecipients:
         """Give all recipients of a campaign at once (``GET /viber/task/{id}/recipients``).

@@ -33,6 +33,8 @@ MAX_CONNECTIONS: Final = 10
 
 PAGE_ROWS: Final = 100
 """Rows asked for at a time; the lists' own maximum is not documented (the host's email lists: 100)."""
+WATCH_EVERY: Final = 5.0
+"""Seconds between two looks at a campaign: a fiftieth of the allowance for each that is watched."""
 
 
 class Default(enum.Enum):

@@ -1,0 +1,107 @@
+"""Watching a campaign, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.shell.clock import in_virtual_time
+from tests.shell.provider import no, ok
+from tests.shell.sessions import session_over
+from viber_async import ConfigurationError, ServerError, UsageError, ValidationError
+
+
+def campaign(status: str, delivered: int, *, sent: int = 2) -> Any:
+    figures = {"sent": sent, "delivered": delivered, "read": 0, "redirected": 0, "undelivered": 0, "errors": 0}
+    return ok(
+        {
+            "id": 7,
+            "name": "spring",
+            "sender_id": 1,
+            "message_live_time": 60,
+            "status": status,
+            "statistic": figures,
+        }
+    )
+
+
+def at(*replies: Any) -> Any:
+    return session_over(*replies, retries=0)
+
+
+@in_virtual_time
+async def test_a_campaign_is_given_each_time_it_has_changed_until_it_is_over() -> None:
+    """At once, and then by looking every five seconds; what has not changed is not given again."""
+    session, provider = at(
+        *[campaign("sending", 0)] * 2, campaign("sending", 1), *[campaign("sent", 1)] * 2, campaign("sent", 2)
+    )
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    async with session:
+        seen = [(round(clock() - began), c.status, c.statistics.delivered) async for c in session.campaigns.watch(7)]
+
+    assert seen == [(0, "sending", 0), (10, "sending", 1), (15, "sent", 1), (25, "sent", 2)]
+    assert len(provider.requests) == 6
+
+
+@in_virtual_time
+async def test_a_watch_ends_when_its_caller_says() -> None:
+    """With the campaign that made it end as the last; and another pace is kept."""
+    session, provider = at(campaign("sending", 0), campaign("sending", 1), campaign("sent", 2))
+    began = asyncio.get_running_loop().time()
+    async with session:
+        watch = session.campaigns.watch(7, every=60, until=lambda c: c.statistics.delivered > 0)
+        seen = [c.statistics.delivered async for c in watch]
+
+    assert seen == [0, 1]
+    assert 60 <= asyncio.get_running_loop().time() - began < 61
+    assert len(provider.requests) == 2
+
+
+@in_virtual_time
+async def test_a_watch_goes_on_after_an_error() -> None:
+    """Whoever asks again gets what has changed since, no sooner than at the next look."""
+    session, _ = at(campaign("sending", 0), no(503, {"message": "busy"}), campaign("sending", 0), campaign("sent", 2))
+    async with session:
+        watch = session.campaigns.watch(7)
+        first = await anext(watch)
+        with pytest.raises(ServerError):
+            await anext(watch)
+        second = await anext(watch)
+
+    assert (first.status, second.status) == ("sending", "sent")
+
+
+@in_virtual_time
+async def test_a_watch_has_one_reader() -> None:
+    """The second is told, and the first goes on."""
+    session, _ = at(campaign("sending", 0), campaign("sent", 2))
+    async with session:
+        watch = session.campaigns.watch(7)
+        await anext(watch)
+        reader = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(0)
+        with pytest.raises(UsageError, match="another task"):
+            await anext(watch)
+
+        assert (await reader).status == "sent"
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ({"campaign_id": "7"}, ValidationError),
+        ({"campaign_id": 7, "until": 3}, ValidationError),
+        ({"campaign_id": 7, "every": 0}, ConfigurationError),
+    ],
+)
+async def test_a_watch_that_cannot_work_is_refused_at_once(call: Any, error: type[Exception]) -> None:
+    """And nothing is sent."""
+    session, provider = at(campaign("sent", 2))
+    async with session:
+        with pytest.raises(error):
+            session.campaigns.watch(**call)
+
+    assert provider.requests == []

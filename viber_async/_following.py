@@ -1,0 +1,64 @@
+"""Watching one campaign: it is asked for again and again, and given each time it is another than before."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from viber_async import _defaults as defaults
+from viber_async._sansio.following import is_over
+from viber_async._sansio.privacy import refused
+from viber_async.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Self
+
+    from viber_async._sansio.campaigns import Campaign
+
+
+class CampaignWatch:
+    """A campaign as it goes on: ``async for campaign in watch``, at once and then each time something has changed.
+
+    After an error it can be asked again, and looks again. It holds nothing between two looks, so it need not be closed.
+    """
+
+    def __init__(
+        self,
+        get: Callable[[], Awaitable[Campaign]],
+        *,
+        every: float,
+        until: Callable[[Campaign], bool] | None,
+    ) -> None:
+        if until is not None and not callable(until):
+            raise refused("until", until, "a function that takes a Campaign, or None")
+        self._get = get
+        self._every = defaults.seconds("every", every)
+        self._until = until or is_over
+        self._last: Campaign | None = None
+        self._next_look = 0.0
+        self._looking = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Campaign:
+        if self._looking:
+            raise UsageError("this campaign is being watched by another task; give each a watch of its own")
+        if self._last is not None and self._until(self._last):
+            raise StopAsyncIteration
+        self._looking = True
+        try:
+            while (now := await self._look()) == self._last:
+                pass
+        finally:
+            self._looking = False
+        self._last = now
+        return now
+
+    async def _look(self) -> Campaign:
+        clock = asyncio.get_running_loop().time
+        if self._last is not None:
+            await asyncio.sleep(self._next_look - clock())
+        self._next_look = clock() + self._every
+        return await self._get()
