@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import secrets
@@ -10,11 +9,11 @@ import stat
 import sys
 from contextlib import contextmanager
 from enum import StrEnum
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from viber_async import UsageError, to_dict
+from viber_async.cli._csv import as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -47,9 +46,7 @@ def rendered(form: Format, rows: Iterable[BlacklistEntry]) -> str:
     if form is Format.NDJSON:
         kept = ({name: value[name] for name in COLUMNS} for value in values)
         return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in kept)
-    text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows([value[name] for name in COLUMNS] for value in values)
-    return text.getvalue()
+    return as_csv([value[name] for name in COLUMNS] for value in values)
 
 
 @contextmanager
