@@ -13,6 +13,7 @@ from viber_async import (
     ApiError,
     ConnectionFailedError,
     DeadlineExceededError,
+    OutcomeUnknownError,
     QueueFullError,
     RateLimitError,
     ServerError,
@@ -34,8 +35,10 @@ class Exit(IntEnum):
     REFUSED = 4
     AGAIN = 5
     PERMANENT = 6
+    UNKNOWN = 7
     USAGE = 64
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 MEANINGS: Final = {
@@ -46,12 +49,15 @@ MEANINGS: Final = {
     Exit.REFUSED: "a guard refused; nothing was written",
     Exit.AGAIN: "transient: run the same again, and it goes on",
     Exit.PERMANENT: "permanent: running it again will not help",
+    Exit.UNKNOWN: "a campaign may or may not have been created: look for it (campaigns reconcile) before anything else",
     Exit.USAGE: "the command line, the environment or the form of the input is wrong; nothing was sent",
     Exit.INTERRUPTED: "interrupted by a signal: run the same again, and it goes on",
+    Exit.UNREAD: "whoever read the output went away before its end",
 }
 HELP: Final = "Exit codes: " + "; ".join(f"**{int(code)}** {meaning}" for code, meaning in MEANINGS.items()) + "."
 
 ERRORS: Final[tuple[tuple[type[Exception], Exit], ...]] = (
+    (OutcomeUnknownError, Exit.UNKNOWN),
     (SyncRefusedError, Exit.REFUSED),
     (SyncInterruptedError, Exit.AGAIN),
     (UsageError, Exit.USAGE),

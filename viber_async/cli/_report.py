@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, field, frozen
 
-from viber_async import SyncInterruptedError, SyncRefusedError, ViberError, mask_phone, to_dict
+from viber_async import OutcomeUnknownError, SyncInterruptedError, SyncRefusedError, ViberError, mask_phone, to_dict
 from viber_async._sansio.sync_report import NOTHING_WANTED
 from viber_async.cli._exits import Exit, exit_of, exit_of_plan, exit_of_sync
 from viber_async.cli._show import duration
@@ -51,6 +51,9 @@ def failed(error: Exception, source: Source | None = None) -> Outcome:
         told["reason"] = error.reason
     if isinstance(error, SyncInterruptedError):
         told["journal"] = error.journal
+    if isinstance(error, OutcomeUnknownError):
+        told["handle"] = error.handle and error.handle.to_dict()
+        told["next"] = getattr(error, "__notes__", [None])[0]
     facts: Facts = {"error": told}
     if source is not None and source.rejected:
         facts |= entries(source)

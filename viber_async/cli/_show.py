@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
+from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO
 
+    from rich.console import RenderableType
     from rich.progress import Task
 
     from viber_async.cli._demo_claims import Claim
@@ -44,6 +46,25 @@ class Reach(Protocol):
 
     def __call__(self, done: int, total: int | None = None, /) -> None:
         """Say that *done* are done, of *total*."""
+
+
+class Picture(Protocol):
+    """Something with a look of its own; `str` of it is a line that says the same."""
+
+    def lines(self) -> Iterable[str]:
+        """Give it as plain lines."""
+        ...
+
+    def rich(self) -> RenderableType:
+        """Give it as a terminal can draw it."""
+        ...
+
+
+class Draw(Protocol):
+    """Puts a picture in the place of the one before."""
+
+    def __call__(self, picture: Picture, /) -> None:
+        """Draw *picture*."""
 
 
 class Show(Protocol):
@@ -67,6 +88,13 @@ class Show(Protocol):
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Show which claims hold, and whether all do."""
+
+    def draw(self, picture: Picture) -> None:
+        """Show a picture."""
+
+    def live(self) -> AbstractContextManager[Draw]:
+        """Show one picture after another in the same place, and leave the last."""
+        ...
 
 
 def show_for(file: TextIO, *, plain: bool) -> Show:
@@ -129,6 +157,15 @@ class PlainShow:
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Write a line for each claim, and one for all of them."""
         self._write(*(f"[{'ok' if claim.holds else 'NO'}] {claim}" for claim in claims), "", title)
+
+    def draw(self, picture: Picture) -> None:
+        """Write it in lines."""
+        self._write(*(f"  {line}".rstrip() for line in picture.lines()))
+
+    @contextmanager
+    def live(self) -> Generator[Draw]:
+        """Write a line for each: nothing moves in a file."""
+        yield lambda picture: self._write(str(picture))
 
     def _write(self, *lines: str) -> None:
         self._file.writelines(f"{line}\n" for line in lines)
@@ -195,6 +232,16 @@ class RichShow:
         colour = "green" if good else "red"
         last = Text(title, f"bold {colour}")
         self._console.print(Panel(Group(grid, Text(), last), border_style=colour, title="Does it add up?"))
+
+    def draw(self, picture: Picture) -> None:
+        """Print it as it can be drawn here."""
+        self._console.print(Padding(picture.rich(), (0, 0, 0, 2)))
+
+    @contextmanager
+    def live(self) -> Generator[Draw]:
+        """Draw each over the one before."""
+        with Live(console=self._console, auto_refresh=False) as live:
+            yield lambda picture: live.update(picture.rich(), refresh=True)
 
 
 class _DoneColumn(ProgressColumn):

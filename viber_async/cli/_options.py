@@ -1,0 +1,39 @@
+"""Options that several commands have, each written once."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+
+AGE: Final = re.compile(r"([0-9]+)([smhd])")
+UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+RATE: Final = 10
+LEDGER: Final = "VIBER_ASYNC_LEDGER"
+
+
+def span(text: str) -> timedelta:
+    """Give the span of time that *text* means."""
+    found = AGE.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter('a number and its unit, as in "90s", "30m", "12h" or "7d"')
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+ShowPhones = Annotated[bool, typer.Option("--show-phones", help="Show whole phones instead of masked ones.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, as in a pipe, on a terminal too.")]
+Rate = Annotated[int, typer.Option("--rate", min=1, help="Requests a second, if others use the account meanwhile.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Region = Annotated[
+    str | None, typer.Option("--region", metavar="UA", help="Read the national spellings of this country too.")
+]
+Column = Annotated[
+    str | None, typer.Option("--column", help="The column of the phones: its name, or its place from 1.")
+]
+LedgerFile = Annotated[
+    str | None,
+    typer.Option("--ledger", metavar="PATH", envvar=LEDGER, help="The file that remembers what was sent."),
+]
