@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import re
 import shlex
 import textwrap
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import pytest
 
 from tests.cli.serving import serving
 from tests.fleet.conftest import RedisServer, program, running
-from viber_async import ViberSession
-from viber_async.cli._app import run
-from viber_async.sandbox import Sandbox
+from viber_async import CreateHandle, ViberSession
+from viber_async.cli._app import app, run
+from viber_async.sandbox import Sandbox, SandboxPace
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,29 +85,63 @@ def test_an_example_of_a_docstring_runs_in_a_session(code: str, monkeypatch: pyt
 COMMANDS = re.compile(r"^\$ viber-async (.*)\n\$ echo \$\?\n(\d+)$", re.MULTILINE)
 
 
-def test_the_commands_of_the_page_about_sync_exit_as_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("page", ["sync.md", "command.md"])
+def test_the_commands_of_a_page_exit_as_it_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Typed one after another, in a directory with the lists that they name."""
-    commands = COMMANDS.findall((ROOT / "docs" / "sync.md").read_text())
+    """Typed one after another, in a directory with the files that they name."""
+    commands = COMMANDS.findall((ROOT / "docs" / page).read_text())
     monkeypatch.chdir(tmp_path)
-    for name, text in LISTS.items():
+    for name in ("VIBER_ASYNC_LEDGER", "REDIS_URL", "SENDPULSE_API_ID", "SENDPULSE_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in FILES[page].items():
         Path(name).write_text(text)
-    with serving(Sandbox()) as sandbox:
+    with serving(Sandbox(pace=SandboxPace(0, sending=0, delivery=0, reading=0, clicking=0))) as sandbox:
         monkeypatch.setenv("SENDPULSE_BASE_URL", sandbox.url)
         monkeypatch.setenv("SENDPULSE_API_KEY", sandbox.api_key)
         codes = [run(shlex.split(command)) for command, _ in commands]
 
     assert codes == [int(code) for _, code in commands], capsys.readouterr().err
     assert len(commands) >= 8
-    assert {name for name in LISTS if any(name in command for command, _ in commands)} == set(LISTS)
+    assert {name for name in FILES[page] if any(name in command for command, _ in commands)} == set(FILES[page])
 
 
-LISTS = {
-    "optouts.csv": "id;phone\n1;380931111111\n2;380931111112\n",
-    "shorter.csv": "id;phone\n1;380931111111\n",
-    "nobody.txt": "# nobody yet\n",
+def draft_of_the_page() -> str:
+    """Give the draft that the page about the command shows."""
+    found = re.search(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "command.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+HANDLE = CreateHandle(
+    task_name=None, sender_id=1, message_digest=None, sent_after=datetime.now(UTC), sent_before=datetime.now(UTC)
+)
+FILES = {
+    "sync.md": {
+        "optouts.csv": "id;phone\n1;380931111111\n2;380931111112\n",
+        "shorter.csv": "id;phone\n1;380931111111\n",
+        "nobody.txt": "# nobody yet\n",
+    },
+    "command.md": {
+        "spring.yaml": draft_of_the_page(),
+        "customers.csv": "name,phone\nAnn,380931111111\nBob,380931111112\n",
+        "handle.json": json.dumps(HANDLE.to_dict()),
+        "optouts.txt": "380931111111\n380931111112\n",
+    },
 }
+
+
+def test_every_command_is_typed_on_a_page() -> None:
+    """But for two that take long, which are tried elsewhere."""
+    typed = " ".join(command for page in FILES for command, _ in COMMANDS.findall((ROOT / "docs" / page).read_text()))
+    commands = [
+        *app.registered_commands,
+        *(c for group in app.registered_groups for c in group.typer_instance.registered_commands),
+    ]
+    names = {command.name or command.callback.__name__ for command in commands}
+
+    assert {name for name in names if name not in typed.split()} == {"demo", "sandbox"}
+    assert len(names) >= 15
 
 
 def test_there_are_examples_to_run() -> None:

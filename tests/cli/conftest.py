@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.cli.processes import DEMO, OnTerminal, finished, piped
+from tests.cli.serving import serving
 from viber_async import ViberSession
 from viber_async.cli import _demo_steps as steps
 from viber_async.cli import demo
+from viber_async.cli._app import run
 from viber_async.cli._show import PlainShow
-from viber_async.sandbox import Sandbox
+from viber_async.sandbox import Sandbox, SandboxPace
 
 SMALL = steps.Plan(
     lines=100, small_campaigns=3, recipients=10, blocked=2, repeats=2, blacklist_page=50, campaigns_page=2
@@ -75,3 +77,27 @@ def demos_under_way(request):
 def demos(demos_under_way):
     """What came of a demo through a pipe, of one on a terminal, and of one on a terminal without colours."""
     return {name: demo.result() for name, demo in demos_under_way.items()}
+
+
+@pytest.fixture
+def provider(monkeypatch):
+    """A sandbox that the environment leads to, without a rate limit, and whose campaigns live at once."""
+    with serving(
+        Sandbox(rate_limit=None, pace=SandboxPace(0, sending=0, delivery=0, reading=0, clicking=0))
+    ) as sandbox:
+        for name in ("SENDPULSE_API_ID", "SENDPULSE_API_SECRET", "VIBER_ASYNC_LEDGER", "REDIS_URL"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("SENDPULSE_BASE_URL", sandbox.url)
+        monkeypatch.setenv("SENDPULSE_API_KEY", sandbox.api_key)
+        yield sandbox
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command; gives its exit code and what it wrote to stdout and stderr."""
+
+    def ran(*args: object) -> tuple[int, str, str]:
+        code = run([*map(str, args)])
+        return code, *capsys.readouterr()
+
+    return ran

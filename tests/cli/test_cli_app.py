@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import runpy
 import signal
 import subprocess
 import sys
 import types
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
@@ -15,8 +19,13 @@ import typer
 from viber_async import __version__
 from viber_async.cli import EXTRA, MISSING, demo, main
 from viber_async.cli._app import run
+from viber_async.cli._log import told
 from viber_async.cli._run import wait_for
 from viber_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
 
 
 def lies(sandbox: Sandbox) -> Sandbox:
@@ -225,3 +234,154 @@ def test_a_stream_that_knows_no_encoding_is_left_alone(monkeypatch):
 
     assert left_with(main) == 0
     assert sys.stdout.getvalue() == f"viber-async {__version__}\n"
+
+
+# --- leaving ---
+
+
+@contextmanager
+def no_reader(monkeypatch) -> Iterator[TextIO]:
+    """Let stdout be a pipe whose reader has left. No fixture: pytest puts its own stdout back before a test begins."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        yield stdout
+        monkeypatch.undo()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout.fileno())
+        os.close(nowhere)
+
+
+def test_a_reader_that_left_is_said_by_the_exit_code_alone(monkeypatch, capsys):
+    """Where the command notices it while it writes."""
+
+    def echo(text):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    with no_reader(monkeypatch):
+        monkeypatch.setattr(typer, "echo", echo)
+        code = run(["--version"])
+
+    assert code == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_left_is_noticed_at_the_end(monkeypatch, capsys):
+    """Where a few lines fit into the buffer; and Python, which flushes once more when it ends, says nothing."""
+    with no_reader(monkeypatch) as stdout:
+        monkeypatch.setattr(typer, "echo", stdout.write)
+        monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
+        code = left_with(main)
+        stdout.flush()
+
+    assert code == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_a_process_whose_reader_left_is_quiet():
+    """As `viber-async ... | head` is used."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "viber_async.cli", "--version"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+
+    assert (process.returncode, error) == (141, "")
+
+
+def test_an_exit_of_somebody_elses_is_passed_on(monkeypatch):
+    """Such as that of a completion."""
+
+    def completed(*_args, **_options):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(demo, "Sandbox", completed)
+
+    assert left_with(lambda: run(["demo"])) == 3
+
+
+@pytest.mark.parametrize("ends", [typer.Abort, KeyboardInterrupt, EOFError])
+def test_whatever_interrupts_a_command_ends_it_with_130(monkeypatch, capsys, ends):
+    """Also where nothing is waited for, and whatever Typer makes of it."""
+
+    def interrupted() -> Sandbox:
+        raise ends
+
+    monkeypatch.setattr(demo, "Sandbox", interrupted)
+
+    assert run(["demo"]) == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+# --- completion ---
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("viber-async camp", "campaigns"),
+        ("viber-async campaigns rec", "reconcile"),
+        ("viber-async sandbox --p", "--port"),
+    ],
+)
+def test_a_shell_is_told_how_to_go_on(monkeypatch, capsys, words, offered):
+    """By the variables that Typer's own script for it sets."""
+    monkeypatch.setenv("_VIBER_ASYNC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+
+    assert left_with(lambda: run([])) == 0
+    assert offered in capsys.readouterr().out.split()
+
+
+def test_the_script_for_a_shell_can_be_had(monkeypatch, capsys):
+    """To be put where that shell looks for it."""
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: "bash", raising=False)
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: "bash", raising=False)
+
+    assert left_with(lambda: run(["--show-completion"])) == 0
+    assert "_VIBER_ASYNC_COMPLETE=complete_bash" in capsys.readouterr().out
+
+
+# --- what the library logs ---
+
+
+def test_a_warning_of_the_library_is_a_line(monkeypatch, capsys):
+    """And what it logs besides is not, unless it is asked for; nor is it told twice."""
+
+    def logs() -> Sandbox:
+        logger = logging.getLogger("viber_async")
+        logger.debug("a detail")
+        logger.warning("Redis is away (%s)", "x", exc_info=LookupError("why"))
+        raise LookupError("the end")
+
+    monkeypatch.setattr(demo, "Sandbox", logs)
+    before = logging.getLogger("viber_async").level, list(logging.getLogger("viber_async").handlers)
+    run(["demo"])
+    quiet = capsys.readouterr().err
+    run(["--debug", "demo"])
+    loud = capsys.readouterr().err
+
+    assert quiet.splitlines()[0] == "viber-async: Redis is away (x)"
+    assert quiet.count("\n") == 2
+    assert "viber-async: a detail\n" in loud
+    assert "LookupError: why\n" in loud
+    assert loud.count("Redis is away (x)") == 1
+    assert (logging.getLogger("viber_async").level, logging.getLogger("viber_async").handlers) == before
+
+
+def test_what_tells_less_changes_nothing_inside_of_what_tells_more(capsys):
+    """--debug stays what it is while a campaign is waited for."""
+    logger = logging.getLogger("viber_async")
+    with told(logging.DEBUG), told(logging.INFO):
+        logger.debug("a detail")
+    with told(logging.WARNING), told(logging.INFO):
+        logger.info("a note")
+        logger.debug("another")
+
+    assert capsys.readouterr().err == "viber-async: a detail\nviber-async: a note\n"

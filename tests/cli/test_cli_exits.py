@@ -46,7 +46,7 @@ ENDED = [
     (errors.ProtocolError(), 5),
     (errors.DeadlineExceededError(), 5),
     (errors.QueueFullError(), 5),
-    (errors.OutcomeUnknownError(), 6),
+    (errors.OutcomeUnknownError(), 7),
     (errors.DuplicateCampaignError(), 6),
     (errors.LedgerError(), 6),
     (errors.KeyConflictError(), 6),
@@ -103,7 +103,7 @@ def test_each_word_of_a_guard_is_explained_on_the_page():
 
 def test_each_code_is_explained_in_the_help_and_on_the_page():
     """With the same numbers."""
-    page = Path(viber_async.__file__).parent.parent / "docs" / "sync.md"
+    page = Path(viber_async.__file__).parent.parent / "docs" / "command.md"
     on_page = {int(code) for code in re.findall(r"^\| (\d+) \|", page.read_text(), re.MULTILINE)}
 
     assert set(MEANINGS) == set(Exit) == on_page

@@ -6,11 +6,12 @@ command says in one line what to install. One file per command beside it; files 
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Final
 
-EXTRA: Final = frozenset({"typer", "rich", "starlette", "uvicorn"})
+EXTRA: Final = frozenset({"typer", "rich", "yaml", "dotenv", "jinja2", "starlette", "uvicorn"})
 """What the extra brings and the core lacks."""
 MISSING: Final = 'viber-async needs its extra, which is not installed: pip install "viber-async[cli]"\n'
 
@@ -29,7 +30,17 @@ def main() -> None:
             raise
         sys.stderr.write(MISSING)
         code = 1
-    raise SystemExit(code)
+    raise SystemExit(_written(code))
+
+
+def _written(code: int) -> int:
+    """Give *code* once all was written; whoever read it may have left, which is said by a code and nothing else."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at the very end goes there
+        return 141
+    return code
 
 
 def _allow_any_encoding() -> None:

@@ -5,32 +5,30 @@ The exit codes stand in `_exits`. What goes wrong is one line on stderr; ``--deb
 
 from __future__ import annotations
 
+import logging
 import traceback
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Protocol, cast, runtime_checkable
 
 import typer
-from attrs import define
 from typer.main import get_command
 
 from viber_async import ViberError, __version__
-from viber_async.cli import blacklist, demo, sandbox
+from viber_async.cli import _account, _log, blacklist, campaigns, demo, doctor, sandbox, senders
+from viber_async.cli._account import Told
 from viber_async.cli._exits import HELP, Exit, exit_of
 from viber_async.cli._show import fail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-app = typer.Typer(name="viber-async", add_completion=False, rich_markup_mode="markdown", epilog=HELP)
+app = typer.Typer(name="viber-async", rich_markup_mode="markdown", epilog=HELP)
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
+app.command(epilog=HELP)(doctor.doctor)
+app.add_typer(campaigns.app)
+app.add_typer(senders.app)
 app.add_typer(blacklist.app)
-
-
-@define
-class Told:
-    """What the command line said before the subcommand."""
-
-    debug: bool = False
 
 
 @app.callback(invoke_without_command=True)
@@ -38,16 +36,31 @@ def root(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version, and nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and all that is logged.")] = False,
+    env_file: Annotated[
+        str | None,
+        typer.Option("--env-file", metavar="FILE", help="Take the credentials from this file of NAME=value lines."),
+    ] = None,
+    asked: Annotated[bool, typer.Option("--ask", help="Ask for the credentials.")] = False,
 ) -> None:
     """SendPulse's Viber campaign API from the command line.
 
+    Credentials are those of SENDPULSE_API_ID and SENDPULSE_API_SECRET, or of SENDPULSE_API_KEY, in the environment; or
+    of a file, with --env-file; or those that you type, with --ask. They are never given as arguments.
+
     Begin with: viber-async demo
     """
-    context.ensure_object(Told).debug = debug
+    told = context.ensure_object(Told)
+    told.debug, told.env_file = debug, env_file
     if version:
         typer.echo(f"viber-async {__version__}")
         raise typer.Exit
+    if debug:
+        context.with_resource(_log.told(logging.DEBUG, traces=True))
+    if env_file is not None:
+        _account.take_from_file(env_file)
+    if asked:
+        _account.ask()
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -67,12 +80,25 @@ def run(args: Sequence[str]) -> int:
     """Run the command with *args*, and return its exit code."""
     told = Told()
     try:
-        code = get_command(app).main(list(args), prog_name="viber-async", standalone_mode=False, obj=told)
+        with _log.told(logging.WARNING):
+            code = _main()(list(args), prog_name="viber-async", standalone_mode=False, obj=told)
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # that is how Typer ends then, with the 1 of a mistake
+            return Exit.UNREAD
+        raise
+    except typer.Abort:
+        return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place where anything can be said about it
         if told.debug:
             traceback.print_exception(error)
         return _ended(_cause(error))
-    return int(code or 0)
+    return code if isinstance(code, int) else 0
+
+
+@cache
+def _main() -> Callable[..., object]:
+    """Give what Typer makes of the app. Made once: reading the options of twenty commands is the longest of a run."""
+    return get_command(app).main
 
 
 def _cause(error: Exception) -> Exception:

@@ -1,0 +1,512 @@
+"""`viber-async campaigns create`: what is shown, what is asked, what is sent, and what is left if nobody knows."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from viber_async.cli import _campaign_jobs as jobs
+from viber_async.cli import create as module
+from viber_async.cli._account import Told
+from viber_async.cli._offer import Once
+from viber_async.errors import OutcomeUnknownError
+from viber_async.sandbox import Fault
+
+FIRST = 380931112200
+USUAL = ("--sender", 1, "--text", "hi", "--live", "1h")
+ONE = (*USUAL, "--to", f"+{FIRST}")
+CUT = Fault.cut(processed=True)
+
+
+@pytest.fixture
+def create(provider, command, monkeypatch):
+    """Runs the command with nobody at the terminal; or with somebody who types *typed*."""
+
+    def ran(*args, typed: str | None = None):
+        monkeypatch.setattr(module, "can_ask", lambda: typed is not None)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed or ""))
+        return command("campaigns", "create", *args)
+
+    return ran
+
+
+@pytest.fixture
+def draft(tmp_path):
+    """Writes a draft, and gives its path."""
+
+    def written(text: str, name: str = "draft.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def texts(provider):
+    return [campaign.draft.message for campaign in provider.campaigns]
+
+
+# --- what is sent ---
+
+
+def test_a_campaign_is_created_from_options(provider, create):
+    """With all that one can have."""
+    code, out, err = create(
+        *USUAL,
+        *("--name", "spring", "--to", "+380 93 111 22 00", "--to", FIRST + 1, "--to", FIRST, "--stretch", 2),
+        *("--button", "Go", "https://example.com", "--image", "https://example.com/a.png", "--sms", "shop", "Hi!"),
+        *("--send-at", "2099-01-02 10:00:00", "--yes"),
+    )
+    body = provider.requests_of("campaigns.create")[0].json
+    task = provider.campaigns[0].id
+
+    assert (code, out) == (0, f"Created: campaign {task}. Watch it: viber-async campaigns watch {task}\n")
+    assert body == {
+        "task_name": "spring",
+        "message_type": 2,
+        "sender_id": 1,
+        "message_live_time": 3600,
+        "send_date": "2099-01-02 10:00:00",
+        "recipients": [FIRST, FIRST + 1],
+        "message": "hi",
+        "stretch_time": 2,
+        "additional": {
+            "button": {"text": "Go", "link": "https://example.com"},
+            "image": {"link": "https://example.com/a.png"},
+            "resend_sms": {"status": True, "sms_text": "Hi!", "sms_sender_name": "shop"},
+        },
+    }
+    for said in ("to 2 recipients", "1 given twice", "[ Go ]", "shop: Hi!", "over 2 h", "2099-01-02", "3809•••••200"):
+        assert said in err
+    assert str(FIRST) not in err
+
+
+def test_a_campaign_is_created_from_a_draft_and_options_together(provider, create, draft):
+    """What the one leaves open, the other may say."""
+    path = draft(
+        "sender_id: 1\nmessage_live_time: 60\nmessage: hi\nadditional: {button: {text: Go, link: https://a.example}}"
+    )
+    code, out, _ = create("--draft", path, "--to", FIRST, "--image", "https://a.example/a.png", "--yes", "--json")
+    said = json.loads(out)
+
+    assert (code, said["outcome"], said["recipients"], said["duplicates"]) == (0, "done", 1, 0)
+    assert said["campaign"]["task_id"] == provider.campaigns[0].id
+    assert provider.campaigns[0].draft.button_text == "Go"
+
+
+def test_a_system_message_is_one(provider, create):
+    """By its option."""
+
+    assert create(*ONE, "--system", "--yes")[0] == 0
+    assert provider.campaigns[0].draft.message_type == 3
+
+
+def test_a_mailing_list_is_named_by_its_id(provider, create):
+    """How many are on it, only the provider knows."""
+    code, _, err = create(*USUAL, "--address-book", 850852, "--yes")
+
+    assert code == 0
+    assert "A campaign to mailing list 850852" in err
+    assert provider.campaigns[0].draft.address_book == 850852
+
+
+def test_recipients_come_from_a_file(provider, create, draft):
+    """Text, CSV or NDJSON, by the same rules as a sync."""
+    path = draft(f"name;phone\nAnn;+{FIRST}\nBob;{FIRST + 1}\nAnn;{FIRST}\n", "list.csv")
+    code, _, err = create(*USUAL, "--recipients", path, "--yes")
+
+    assert code == 0
+    assert provider.campaigns[0].draft.recipients == (FIRST, FIRST + 1)
+    assert "1 given twice, left out" in err
+
+
+def test_a_column_and_a_region_are_as_in_a_sync(provider, create, draft):
+    """From 1, and by two letters."""
+    path = draft("a,b\n0931112200,0931112201\n0931112202,0931112203\n", "list.csv")
+
+    assert create(*USUAL, "--recipients", path, "--column", 2, "--region", "UA", "--yes")[0] == 0
+    assert provider.campaigns[0].draft.recipients == (FIRST + 1, FIRST + 3)
+
+
+def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
+    """Then nobody can be asked."""
+    text = json.dumps({"sender_id": 1, "message_live_time": 60, "message": "hi", "recipients": [FIRST]})
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    asked = command("campaigns", "create", "--draft", "-")
+    code, _, _ = command("campaigns", "create", "--draft", "-", "--yes")
+
+    assert (asked[0], code) == (64, 0)
+    assert texts(provider) == ["hi"]
+
+
+# --- what is not ---
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--text", "hi", "--live", "1h", "--to", FIRST], "sender_id is missing: give --sender"),
+        (["--sender", 1, "--text", "hi", "--to", FIRST], "message_live_time is missing: give --live"),
+        (USUAL, "give exactly one of recipients and address_book"),
+        ([*ONE, "--address-book", 1], "give exactly one of recipients and address_book"),
+        ([*ONE, "--recipients", "list.txt"], "with --to or with --recipients, not with both"),
+        ([*USUAL, "--recipients", "absent.txt"], "--recipients: absent.txt is not there"),
+        ([*USUAL, "--recipients", "bad.txt"], "--recipients: 2 of 3 entries of bad.txt hold no phone"),
+        ([*USUAL, "--recipients", "cut.gz"], "--recipients: cut.gz: this gzip file is"),
+        ([*USUAL, "--recipients", "none.txt"], "recipients: at least one phone"),
+        ([*USUAL, "--recipients", "long.txt"], "recipients: at most 1000 different phones"),
+        ([*ONE, "--draft", "draft.yaml"], "--sender: the draft has sender_id already"),
+        ([*ONE, "--draft", "absent.yaml"], "--draft: absent.yaml cannot be read: No such file"),
+        ([*ONE, "--draft", "latin.yaml"], "--draft: latin.yaml is not UTF-8"),
+        ([*ONE, "--draft", "typo.yaml"], "send_dat: no such key"),
+        ([*USUAL, "--to", "0931111111"], "a phone starts with its country code"),
+        ([*ONE, "--send-at", "2001-01-01 10:00:00"], "past in every time zone"),
+        ([*ONE, "--send-at", "tomorrow"], '"now" or YYYY-MM-DD HH:MM:SS'),
+        ([*ONE, "--send-at", "2099-01-01 10:00:00+02:00"], "give the session the account's time_zone"),
+        ([*ONE, "--time-zone", "Mars/Base"], "--time-zone: there is no Mars/Base"),
+        ([*ONE, "--button", "Go", "javascript:x"], "button.link: an https:// link"),
+        ([*ONE, "--live", "soon"], "a number and its unit"),
+        ([*ONE, "--live", "2d"], "message_live_time: whole seconds from 60 to 86400"),
+        ([*ONE, "--key", "k"], "--key needs --ledger PATH"),
+        ([*ONE, "--resend-after", "6h"], "--resend-after needs --key"),
+        ([*ONE, "--handle", "list.txt"], "--handle: list.txt is there already"),
+        ([*ONE, "--handle", "absent/handle"], "there is no such directory"),
+    ],
+)
+def test_what_is_wrong_is_refused_at_the_door(provider, create, tmp_path, monkeypatch, *, args, why):
+    """Exit code 64, and nothing was sent; --yes or not."""
+    files = {
+        "list.txt": f"{FIRST}\n",
+        "bad.txt": f"{FIRST}\nn/a\n0931111111\n",
+        "none.txt": "# nobody\n",
+        "long.txt": "".join(f"{FIRST + i}\n" for i in range(1001)),
+        "draft.yaml": "sender_id: 1\n",
+        "typo.yaml": "send_dat: now\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "cut.gz").write_bytes(b"\x1f\x8b\x08\x00")
+    (tmp_path / "latin.yaml").write_bytes("message: Grüße".encode("latin-1"))
+    monkeypatch.chdir(tmp_path)
+    code, out, err = create(*args, "--yes")
+
+    assert (code, out) == (64, "")
+    assert why in err
+    assert provider.requests_of("campaigns.create") == ()
+    assert str(FIRST) not in err
+
+
+def test_lines_without_a_phone_are_shown(provider, create, draft):
+    """With their numbers; and as JSON, if that is wanted."""
+    code, out, err = create(*USUAL, "--recipients", draft(f"{FIRST}\nn/a\n", "list.txt"), "--yes", "--json")
+
+    assert code == 64
+    assert json.loads(out)["rejects"][0]["line"] == 2
+    assert err.splitlines()[:2] == ["1 entry holds no phone:", "  line 2: 'n/a': a phone has digits, and this has none"]
+
+
+def test_a_zone_is_the_accounts(provider, create):
+    """Then a time has its offset, and is sent as the account's clock shows it."""
+
+    assert create(*ONE, "--time-zone", "Europe/Kyiv", "--send-at", "2099-01-02 10:00:00+00:00", "--yes")[0] == 0
+    assert provider.requests_of("campaigns.create")[0].json["send_date"] == "2099-01-02 12:00:00"
+
+
+def test_a_sender_that_is_not_there_is_found_out_first(provider, create):
+    """Before anybody is asked."""
+    code, _, err = create(*ONE[2:], "--sender", 99, "--yes")
+
+    assert code == 6
+    assert "404" in err
+    assert provider.campaigns == ()
+
+
+def test_a_sender_that_is_not_verified_is_said_so(provider, create):
+    """The provider is the one to refuse it."""
+    code, _, err = create(*ONE[2:], "--sender", 2, "--yes")
+
+    assert code == 6
+    assert "status is pending and not verified" in err
+    assert "704" in err
+    provider.faults.add(Fault.edit(lambda sender: {**sender, "status": None}), on="senders.get")
+    assert "status is unknown and not verified" in create(*ONE, "--dry-run")[1]
+
+
+# --- asking ---
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "sent"), [("y\n", 0, ["hi"]), ("n\n", 4, []), ("\n", 4, []), ("what\ny\n", 0, ["hi"])]
+)
+def test_nothing_is_sent_before_somebody_says_yes(provider, create, *, typed, code, sent):
+    """The question says to how many; no answer is a no."""
+    ended, out, err = create(*ONE, typed=typed)
+
+    assert (ended, texts(provider)) == (code, sent)
+    assert "Send this campaign to one recipient? [y/n] (n): " in err
+    assert out.startswith("Created: " if sent else "Nothing was sent.")
+
+
+def test_who_cannot_be_asked_has_to_say_so(provider, create):
+    """A script that forgot --yes sends nothing."""
+    code, _, err = create(*ONE)
+
+    assert code == 64
+    assert "say --yes to send it, or --dry-run" in err
+    assert provider.requests == ()
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, EOFError])
+def test_ctrl_c_at_the_question_is_a_no(provider, create, monkeypatch, ends):
+    """And tidy; so is the end of the input."""
+
+    def interrupted(*_args, **_options):
+        raise ends
+
+    monkeypatch.setattr("builtins.input", interrupted)
+    code, out, err = create(*ONE, typed="")
+
+    assert (code, out) == (130, "")
+    assert "Traceback" not in err
+    assert provider.campaigns == ()
+
+
+def test_a_dry_run_shows_it_all_and_sends_nothing(provider, create):
+    """Exit code 2, as for all that is pending."""
+    code, out, err = create(*ONE, "--dry-run")
+
+    assert (code, err) == (2, "")
+    assert "  | sandbox\n  | hi\nNothing was sent.\n" in out
+    assert "3809•••••200" in out
+    assert f"{FIRST}" in create(*ONE, "--dry-run", "--show-phones")[1]
+    assert provider.campaigns == ()
+
+
+@pytest.mark.parametrize(("options", "phone"), [([], "3809•••••200"), (["--show-phones"], FIRST)])
+def test_a_dry_run_as_json_has_the_draft(provider, create, options, phone):
+    """In the provider's words, phones masked; and who would send it."""
+    code, out, err = create(*ONE, "--dry-run", "--json", *options)
+    said = json.loads(out)
+
+    assert (code, err, said["outcome"]) == (2, "", "pending")
+    assert said["draft"]["recipients"] == [phone]
+    assert (said["sender"]["name"], said["recipients"], said["address_book"]) == ("sandbox", 1, None)
+
+
+def test_more_than_a_few_recipients_are_counted(provider, create, draft):
+    """The first ten are shown."""
+    path = draft("".join(f"{FIRST + i}\n" for i in range(12)), "list.txt")
+    out = create(*USUAL, "--recipients", path, "--dry-run")[1]
+
+    assert out.count("•••••") == 10
+    assert " and 2 more" in out
+
+
+# --- nobody knows ---
+
+
+def follow_up(err: str) -> str:
+    return next(line for line in err.splitlines() if "go on with: " in line).partition("go on with: ")[2]
+
+
+@pytest.mark.parametrize("fault", [CUT, Fault.cut(), Fault.html(502)])
+def test_an_unknown_outcome_has_its_own_exit_code_and_leaves_a_handle(provider, create, tmp_path, fault):
+    """In its file, on stdout, and in the command that goes on; without phones or text."""
+    provider.faults.add(fault, on="campaigns.create")
+    path = tmp_path / "a handle.json"
+    code, out, err = create(*ONE, "--name", "order 7", "--yes", "--handle", path)
+
+    assert code == 7
+    assert path.read_text() == out
+    assert json.loads(out)["task_name"] == "order 7"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert follow_up(err) == f"viber-async campaigns reconcile '{path}'"
+    assert err.splitlines()[-1].startswith("viber-async: the campaign may or may not have been created; look for it")
+    assert str(FIRST) not in out + err
+
+
+def test_the_command_that_goes_on_can_be_typed_as_it_stands(provider, create, command, monkeypatch):
+    """Without a file too: quotes and all. It finds what was created."""
+    provider.faults.add(CUT, on="campaigns.create")
+    _, _, err = create(*ONE, "--name", "it's order 7", "--yes")
+    printed, _, typed = follow_up(err).rpartition(" | ")
+    handle = subprocess.run(["/bin/sh", "-c", printed], check=True, capture_output=True, text=True).stdout
+    monkeypatch.setattr(sys, "stdin", io.StringIO(handle))
+
+    assert command(*shlex.split(typed)[1:]) == (
+        0,
+        f"it's order 7: found: it is campaign {provider.campaigns[0].id}.\n",
+        "",
+    )
+
+
+def test_an_unknown_outcome_as_json_has_the_handle_and_what_to_type_next(provider, create):
+    """For programs."""
+    provider.faults.add(CUT, on="campaigns.create")
+    code, out, err = create(*ONE, "--yes", "--json")
+    said = json.loads(out)
+
+    assert (code, said["outcome"], said["exit"]) == (7, "unknown", 7)
+    assert said["error"]["handle"]["sender_id"] == 1
+    assert said["error"]["next"] == follow_up(err)
+
+
+def test_a_handle_that_cannot_be_written_still_stands_on_stdout(provider, create, tmp_path, monkeypatch):
+    """It is what is needed most."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("viber_async.cli._offer.replace_file", full)
+    provider.faults.add(CUT, on="campaigns.create")
+    code, out, err = create(*ONE, "--yes", "--handle", tmp_path / "handle")
+
+    assert code == 7
+    assert json.loads(out)["sender_id"] == 1
+    assert "could not be written: No space left on device" in err
+
+
+def test_an_error_without_a_handle_has_nothing_to_write(tmp_path):
+    """No create of ours gives one; but its type allows it."""
+    once = Once(key=None, ledger=None, resend_after=None, handle=str(tmp_path / "handle"))
+    once.keep(OutcomeUnknownError())
+
+    assert (tmp_path / "handle").read_text() == "\n"
+
+
+# --- at most once ---
+
+
+def test_a_key_is_sent_once(provider, create, tmp_path):
+    """The second time its campaign is found."""
+    options = (*ONE, "--yes", "--key", "order 7", "--ledger", tmp_path / "l" / "ledger", "--json")
+    first, second = (json.loads(create(*options)[1]) for _ in range(2))
+
+    assert first["campaign"]["task_id"] == second["campaign"]["task_id"]
+    assert len(provider.campaigns) == 1
+    assert "order 7" not in provider.campaigns[0].draft.task_name
+
+
+def test_a_key_of_unknown_outcome_is_gone_on_with_through_the_ledger(provider, create, command, tmp_path, monkeypatch):
+    """Its path may come from the environment."""
+    ledger = tmp_path / "the ledger"
+    monkeypatch.setenv("VIBER_ASYNC_LEDGER", str(ledger))
+    provider.faults.add(CUT, on="campaigns.create")
+    code, _, err = create(*ONE, "--yes", "--key", "order 7")
+    typed = follow_up(err)
+
+    assert code == 7
+    assert typed == f"viber-async campaigns reconcile --ledger '{ledger}'"
+    assert command(*shlex.split(typed)[1:])[0] == 0
+
+
+def test_a_key_with_other_content_is_refused(provider, create, tmp_path):
+    """For good."""
+    options = ("--yes", "--key", "order 7", "--ledger", tmp_path / "ledger")
+    create(*ONE, *options)
+    code, _, err = create(*ONE, "--to", FIRST + 1, *options)
+
+    assert code == 6
+    assert "key" in err
+    assert len(provider.campaigns) == 1
+
+
+def test_a_wait_for_another_process_is_told_on_stderr(provider, create, tmp_path, monkeypatch):
+    """It can take minutes."""
+
+    async def waits(*_args, **_options):
+        jobs.logging.getLogger("viber_async").info("another process has this campaign in hand")
+        return await provider_create(*_args, **_options)
+
+    provider_create = jobs.create
+    monkeypatch.setattr(jobs, "create", waits)
+    code, _, err = create(*ONE, "--yes")
+
+    assert code == 0
+    assert "viber-async: another process has this campaign in hand\n" in err
+
+
+# --- signals ---
+
+
+def sent_signal(number=signal.SIGINT):
+    return Fault.before(lambda: os.kill(os.getpid(), number))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_answer_of_a_campaign_under_way(provider, create, number):
+    """Without it, nobody would know; with it, all is well."""
+    provider.faults.add(sent_signal(number), on="campaigns.create")
+    code, out, err = create(*ONE, "--yes")
+
+    assert code == 0
+    assert out.startswith("Created: campaign ")
+    assert "interrupted: waiting for the answer, at most 8 s; interrupt again to leave at once" in err
+
+
+@pytest.mark.parametrize("options", [[], ["--key", "k", "--ledger", "ledger"]])
+def test_a_signal_that_leaves_a_campaign_under_way_ends_with_an_unknown_outcome(
+    provider, create, tmp_path, monkeypatch, options
+):
+    """With the handle, and not with the code that says: run it again."""
+    monkeypatch.setattr(jobs, "FINISHES_WITHIN", 0.05)
+    monkeypatch.chdir(tmp_path)
+    provider.faults.add(sent_signal() + Fault.hang(), on="campaigns.create")
+    code, out, err = create(*ONE, "--yes", *options)
+
+    assert code == 7
+    assert json.loads(out)["sender_id"] == 1
+    assert "go on with: " in err
+
+
+@pytest.mark.parametrize("options", [[], ["--key", "k", "--ledger", "ledger"]])
+def test_a_signal_before_anything_left_ends_with_130(provider, create, tmp_path, monkeypatch, options):
+    """Nothing was sent, and that is said."""
+    monkeypatch.chdir(tmp_path)
+    provider.faults.add(sent_signal() + Fault.hang(), on="senders.get")
+    code, _, err = create(*ONE, "--yes", *options)
+
+    assert (code, err) == (130, "viber-async: interrupted: nothing was sent\n")
+    assert provider.campaigns == ()
+
+
+def test_a_signal_while_a_key_is_looked_for_ends_with_130(provider, create, tmp_path):
+    """At once, and nothing was sent."""
+    provider.faults.add(sent_signal() + Fault.hang(), on="campaigns.list")
+    code, _, err = create(*ONE, "--yes", "--key", "k", "--ledger", tmp_path / "ledger")
+
+    assert code == 130
+    assert err.endswith("interrupted: nothing was sent\n")
+    assert provider.campaigns == ()
+
+
+def test_what_was_said_before_the_command_is_part_of_what_to_type_next():
+    """Such as where the credentials are."""
+
+    assert Told().command == "viber-async"
+    assert Told(env_file="my env").command == "viber-async --env-file 'my env'"
+
+
+def test_what_can_be_asked_is_a_terminal(monkeypatch, terminal):
+    """And no pipe."""
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert module.can_ask()
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert not module.can_ask()
+
+
+def test_a_shown_draft_is_the_one_that_is_sent(provider, create):
+    """Byte for byte: what --dry-run --json shows is what arrives."""
+    shown = json.loads(create(*ONE, "--dry-run", "--json", "--show-phones")[1])["draft"]
+    create(*ONE, "--yes")
+
+    assert provider.requests_of("campaigns.create")[0].json == shown

@@ -1,0 +1,298 @@
+"""`viber-async campaigns ...`: list, show, recipients, watch, reconcile; `create` has a file of its own.
+
+Results go to stdout; what is still under way, and errors, go to stderr. Nothing in here sends anything to anybody.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
+from viber_async._sansio.privacy import safe_text
+from viber_async.cli import _campaign_jobs as jobs
+from viber_async.cli import create
+from viber_async.cli._account import connected
+from viber_async.cli._bubble import Bubble
+from viber_async.cli._exits import HELP, Exit
+from viber_async.cli._export import STDOUT, opened
+from viber_async.cli._funnel import NAME, Funnel, status_of
+from viber_async.cli._offer import text_of
+from viber_async.cli._options import LEDGER, RATE, Force, Json, LedgerFile, Plain, Rate, ShowPhones, span
+from viber_async.cli._rows import Format
+from viber_async.cli._tell import Teller, done, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from viber_async import Campaign, CampaignSummary, Pages, Reconciliation
+    from viber_async.cli._account import Account
+    from viber_async.cli._report import Outcome
+    from viber_async.cli._show import Show
+
+ROWS: Final = 50
+"""Campaigns that are listed unless more are asked for."""
+EVERY: Final = timedelta(seconds=5)
+LEAST: Final = timedelta(seconds=1)
+
+CampaignId = Annotated[int, typer.Argument(min=1, metavar="ID", help="The campaign's id, as `list` shows it.")]
+
+app = typer.Typer(
+    name="campaigns",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Campaigns: what was sent, what became of it, and sending one.",
+)
+app.command(epilog=HELP)(create.create)
+
+
+# --- looking ---
+
+
+@app.command("list", epilog=HELP)
+def list_campaigns(
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, in the provider's order.")] = ROWS,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """List the account's campaigns."""
+    teller = Teller(as_json=as_json, plain=plain)
+    with teller.telling(), connected(rate=rate) as account:
+        pages = account.session.campaigns.list(limit=min(limit, 100))
+        most = None if everything else limit
+        teller.end(_listed(teller, account.wait(pages.collect(max=most)), most, pages))
+
+
+def _listed(teller: Teller, rows: list[CampaignSummary], most: int | None, pages: Pages[CampaignSummary]) -> Outcome:
+    if rows and not teller.as_json:
+        heads = ("id", "name", "sender", "status", "created", "to be sent")
+        teller.result.table(heads, [_summary(row) for row in rows])
+    doubts = pages.report.doubts if most is None else ()
+    said = [f"{len(rows):,} campaigns{', and there may be more: --all' if len(rows) == most else ''}."]
+    said += [f"Some may be missing: {'; '.join(doubts)}."] if doubts else []
+    facts = {"campaigns": [to_dict(row) for row in rows], "all": most is None, "doubts": list(doubts)}
+    return done(facts, *said, code=Exit.PARTIAL if doubts else Exit.IN_SYNC)
+
+
+@app.command(epilog=HELP)
+def show(
+    campaign_id: CampaignId,
+    *,
+    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write a report as a web page.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Show one campaign: what it says, and how far its messages came.
+
+    The page of --html stands for itself: it loads nothing, and holds no phone of anybody.
+    """
+    teller = Teller(as_json=as_json, plain=plain)
+    if html == STDOUT and as_json:
+        raise UsageError("--json needs a FILE for --html: both would go to the standard output")
+    with teller.telling(), connected(rate=rate) as account:
+        found = account.session.campaigns.get(campaign_id)
+        if html is None:
+            teller.end(_shown(teller, account.wait(found)))
+        teller.end(_reported(teller, account, account.wait(found), html, force=force))
+
+
+def _shown(teller: Teller, campaign: Campaign) -> Outcome:
+    if not teller.as_json:
+        _picture(teller.result, campaign)
+    return done({"campaign": to_dict(campaign)})
+
+
+def _picture(result: Show, campaign: Campaign) -> None:
+    result.heading(f"{campaign.id}: {safe_text(campaign.name, NAME)}")
+    when = campaign.send_date or campaign.created
+    result.say(f"{status_of(campaign)}, {'no date' if when is None else when:%Y-%m-%d %H:%M:%S}")
+    button = None if campaign.button_text is None else (campaign.button_text, campaign.button_link or "")
+    sender = campaign.sender_name or f"sender {campaign.sender_id}"
+    result.draw(Bubble(sender=sender, text=campaign.message, button=button, image=campaign.image_link))
+    result.draw(Funnel(campaign))
+
+
+def _reported(teller: Teller, account: Account, campaign: Campaign, html: str, *, force: bool) -> Outcome:
+    with opened(html, force=force) as file, teller.aside.bar("reading", None, "recipients") as reach:
+        return _written(campaign, html, account.wait(jobs.report(account.session, campaign, file, reach)))
+
+
+def _written(campaign: Campaign, html: str, seen: jobs.Seen) -> Outcome:
+    said = () if html == STDOUT else (f"The report is in {html}.",)
+    return done({"campaign": to_dict(campaign), "html": html, **seen.facts()}, *said)
+
+
+@app.command(epilog=HELP)
+def recipients(
+    campaign_id: CampaignId,
+    target: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A new file; - is the standard output.")
+    ] = None,
+    *,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="CSV for spreadsheets, NDJSON with all that the provider said, or flat rows for Parquet."
+        ),
+    ] = None,
+    force: Force = False,
+    show_phones: ShowPhones = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Show what became of each message, or write all of them to a file.
+
+    An export is this user's alone (mode 0600), there once it is whole, and holds whole phones: that is what it is for.
+    """
+    teller = Teller(as_json=as_json, plain=plain)
+    exports = form is not None or target is not None
+    where = target or STDOUT
+    if exports and as_json and where == STDOUT:
+        raise UsageError("--json needs a FILE: the standard output holds the rows")
+    with teller.telling(), connected(rate=rate) as account:
+        if not exports:
+            job = partial(jobs.read_states, account.session, campaign_id)
+            teller.end(_states(teller, campaign_id, _walked(teller, account, job), whole=show_phones))
+        write = partial(jobs.export, account.session, campaign_id, where, form or Format.CSV, force=force)
+        teller.end(_exported(teller, where, _walked(teller, account, write)))
+
+
+def _walked(teller: Teller, account: Account, job: Callable[..., Coroutine[object, object, jobs.Seen]]) -> jobs.Seen:
+    with teller.aside.bar("reading", None, "recipients") as reach:
+        return account.wait(job(reach=reach))
+
+
+def _exported(teller: Teller, where: str, seen: jobs.Seen) -> Outcome:
+    said = f"{jobs.people(seen.recipients)} written to {jobs.target_name(where)}."
+    if where != STDOUT:
+        return done({"file": where, **seen.facts()}, said)
+    teller.aside.say(said)
+    return done({})
+
+
+def _states(teller: Teller, campaign_id: int, seen: jobs.Seen, *, whole: bool) -> Outcome:
+    rows = [{**to_dict(row), "phone": row.phone if whole else mask_phone(row.phone)} for row in seen.first]
+    if teller.as_json:
+        return done({**seen.facts(), "first": rows})
+    names = ("phone", "status", "price", "currency", "last_update")
+    teller.result.table(("status", "recipients"), [(safe_text(k, 40), n) for k, n in seen.states.most_common()])
+    teller.result.table(names, [(str(row["phone"]), *(_cell(row[name]) for name in names[1:])) for row in rows])
+    more = seen.recipients - len(rows)
+    said = [f"and {more:,} more; write all of them to a file: recipients {campaign_id} FILE"] if more else []
+    cost = ", ".join(f"{price} {safe_text(currency, 10)}" for currency, price in seen.cost.items())
+    return done({}, *said, f"{jobs.people(seen.recipients)}; cost: {cost or 'unknown'}.")
+
+
+@app.command(epilog=HELP)
+def watch(
+    campaign_id: CampaignId,
+    *,
+    every: Annotated[
+        timedelta | None, typer.Option("--every", parser=span, metavar="5s", help="Look that often.  [default: 5s]")
+    ] = None,
+    longest: Annotated[
+        timedelta | None, typer.Option("--for", parser=span, metavar="10m", help="Stop after that, with exit code 2.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on when it is over: reads and clicks may come for days.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each change, and one at the end.")
+    ] = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Watch a campaign until each of its messages was delivered or given up."""
+    teller = Teller(as_json=as_json, plain=plain, stopped="the campaign goes on all the same")
+    pause = EVERY if every is None else every
+    if pause < LEAST:
+        raise UsageError("--every: at least a second, 1s: the account has ten requests in one, for everything")
+    with teller.telling(), connected(rate=rate) as account, teller.result.live() as draw:
+
+        def told(campaign: Campaign) -> None:
+            at = datetime.now().astimezone()
+            if as_json:
+                print_json({"at": at.isoformat(timespec="seconds"), "campaign": to_dict(campaign)})
+            else:
+                draw(Funnel(campaign, at))
+
+        seconds = None if longest is None else longest.total_seconds()
+        job = jobs.follow(account.session, campaign_id, told, every=pause.total_seconds(), longest=seconds, keep=keep)
+        teller.end(_watched(account.wait(job)))
+
+
+def _watched(over: Campaign | None) -> Outcome:
+    if over is None:
+        return done({"over": False}, "Not over yet.", code=Exit.PENDING)
+    return done({"over": True}, "Over: each message was delivered or given up.")
+
+
+@app.command(epilog=HELP)
+def reconcile(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[HANDLE]", help="The file of a handle; - is the standard input.")
+    ] = None,
+    *,
+    ledger: LedgerFile = None,
+    as_json: Json = False,
+    plain: Plain = False,
+    rate: Rate = RATE,
+) -> None:
+    """Look for a campaign of which nobody knows whether it was created; nothing is sent.
+
+    For one of `create`, by its handle; with --ledger, for all of `create --key` that are not settled, and what is
+    found is noted there. Exit code 7 as long as one of them was not found.
+    """
+    if file is not None:
+        ledger = None if ledger == os.environ.get(LEDGER) else ledger
+    if (file is None) == (ledger is None):
+        raise UsageError("give the file of a HANDLE, or --ledger PATH for all that are pending in it")
+    teller = Teller(as_json=as_json, plain=plain)
+    kept = None if ledger is None else SqliteLedger(ledger, create=False)
+    with teller.telling(), connected(rate=rate, ledger=kept) as account:
+        campaigns = account.session.campaigns
+        if file is None:
+            teller.end(_reconciled(account.wait(campaigns.reconcile_pending())))
+        handle = jobs.read_handle(text_of(file, "HANDLE"), file)
+        teller.end(_reconciled((account.wait(campaigns.reconcile(handle)),)))
+
+
+def _reconciled(found: tuple[Reconciliation, ...]) -> Outcome:
+    code = Exit.IN_SYNC if all(each.verdict is Verdict.FOUND for each in found) else Exit.UNKNOWN
+    said = [_verdict(each) for each in found] or ["Nothing is pending."]
+    return done({"reconciliations": [to_dict(each) for each in found]}, *said, code=code)
+
+
+def _verdict(found: Reconciliation) -> str:
+    what = safe_text(found.handle.task_name or found.handle.marker or "without a name", NAME)
+    ids = ", ".join(str(each.id) for each in found.candidates)
+    said = {
+        Verdict.FOUND: f"found: it is campaign {ids}",
+        Verdict.PROBABLE: f"probably {ids}: sender, text and time fit, and nothing shows whose it is. Look at it",
+        Verdict.ABSENT_SO_FAR: "absent so far, which proves nothing: ask again in a few minutes, before you send again",
+    }[found.verdict]
+    return f"{what}: {said}{'' if found.complete else ' (the list was not read to its end)'}."
+
+
+def _summary(row: CampaignSummary) -> tuple[str, ...]:
+    status = "" if row.status is None else safe_text(row.status.value, 40)
+    sender = safe_text(row.sender_name or str(row.sender_id), 30)
+    return str(row.id), safe_text(row.name, NAME), sender, status, _date(row.created), _date(row.send_date)
+
+
+def _date(when: datetime | None) -> str:
+    return "" if when is None else f"{when:%Y-%m-%d %H:%M}"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else safe_text(str(value), 40)
