@@ -65,21 +65,28 @@ UNREADABLE = {
 }
 
 
+SPACE = b" " * wire_json.SHORT
+"""Behind a body it makes a long one of it, which is read in the other way."""
+IN_EITHER_WAY = pytest.mark.parametrize("space", [b"", SPACE], ids=["short", "long"])
+
+
 @pytest.mark.fault("P12", "P13", "P15")
+@IN_EITHER_WAY
 @pytest.mark.parametrize(("body", "value"), READABLE)
-def test_what_is_json_is_given_as_it_was_written(body, value):
+def test_what_is_json_is_given_as_it_was_written(body, value, space):
     """Numbers keep their digits, text keeps what a log would have to escape."""
-    found = wire_json.loads(body)
+    found = wire_json.loads(body + space)
 
     assert (found, type(found), str(found)) == (value, type(value), str(value))
 
 
 @pytest.mark.fault("P01", "P10", "P11", "P12", "P13", "P14")
+@IN_EITHER_WAY
 @pytest.mark.parametrize(("body", "why"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_only_a_lenient_parser_reads_is_unreadable(body, why):
+def test_what_only_a_lenient_parser_reads_is_unreadable(body, why, space):
     """No foreign exception, and the reason is named."""
     with pytest.raises(Unreadable) as caught:
-        wire_json.loads(body)
+        wire_json.loads(body + space)
 
     assert (caught.value.where, caught.value.why.startswith(why)) == ("", True), caught.value.why
 
@@ -200,6 +207,8 @@ def outcome(read, body):
 @given(st.builds(lambda a, body, b: a + body + b, SPACES, BODIES, SPACES).filter(str.strip))
 def test_counting_the_text_through_misses_nothing_that_asking_each_time_would_find(text):
     """The same value, or the same reason: keys that stand twice, numbers beyond any, whatever is no JSON."""
+    text += SPACE.decode()
+
     assert outcome(wire_json.loads, text.encode()) == outcome(wire_json.parse, text)
 
 
@@ -215,11 +224,12 @@ HIDDEN = {
 
 
 @pytest.mark.fault("P10")
+@IN_EITHER_WAY
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
-def test_a_key_that_stands_twice_cannot_hide(text):
+def test_a_key_that_stands_twice_cannot_hide(text, space):
     """In whatever way it is written, and whatever stands around it."""
     with pytest.raises(Unreadable, match="stands twice"):
-        wire_json.loads(text.encode())
+        wire_json.loads(text.encode() + space)
 
 
 @pytest.mark.parametrize(
@@ -227,4 +237,4 @@ def test_a_key_that_stands_twice_cannot_hide(text):
 )
 def test_what_cannot_be_counted_is_read_all_the_same(text):
     """By asking about each key and number."""
-    assert wire_json.loads(text.encode()) == json.loads(text)
+    assert wire_json.loads(text.encode() + SPACE) == json.loads(text)

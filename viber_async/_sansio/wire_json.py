@@ -33,6 +33,8 @@ LONG_NUMBER: Final = b"0" * (SURE_CHARACTERS + 1)
 """What a number that needs a closer look has in it, when every digit is written as 0."""
 DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(256))
 SPACE: Final = b" \t\r\n"
+SHORT: Final = 500
+"""Bytes of a body below which asking costs less than counting: most answers but lists and pages."""
 FRACTION_CHARACTERS: Final = 64
 """Ours: an honest price has about five, a double never more than 25."""
 FRACTIONS: Final = 256
@@ -49,7 +51,7 @@ def loads(body: bytes) -> object:
         raise Unreadable("", f"not UTF-8 at byte {error.start}") from None
     if not text.strip(" \t\r\n"):
         raise Unreadable("", "the body is empty")
-    found = _plain(body, text)
+    found = None if len(body) < SHORT else _plain(body, text)
     return parse(text) if found is None else found
 
 
