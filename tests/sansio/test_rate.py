@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viber_async._sansio import rate
+from viber_async._sansio.privacy import shown
 from viber_async._sansio.rate import (
     BULK_AFTER,
     LANES,
@@ -57,8 +58,10 @@ def test_an_allowance_is_per_second_unless_said():
 )
 def test_an_allowance_of_no_requests_is_refused(requests):
     """By name."""
-    with pytest.raises(ConfigurationError, match="RateLimit: requests must be an int of at least 1; got "):
+    with pytest.raises(ConfigurationError, match="RateLimit: requests must be an int of at least 1; got ") as caught:
         RateLimit(requests)
+
+    assert str(caught.value).endswith(shown(requests))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +83,12 @@ def test_an_allowance_of_no_requests_is_refused(requests):
 )
 def test_an_allowance_in_no_time_is_refused(per):
     """By name, and so is a time that no number of the clock could be added to."""
-    with pytest.raises(ConfigurationError, match="RateLimit: per must be seconds above 0, at most a day; got "):
+    with pytest.raises(
+        ConfigurationError, match="RateLimit: per must be seconds above 0, at most a day; got "
+    ) as caught:
         RateLimit(10, per=per)
+
+    assert str(caught.value).endswith(shown(per))
 
 
 def test_the_period_is_named():
