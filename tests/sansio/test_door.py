@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 import pytest
 
-from viber_async._sansio.door import link, one_line, positive_id, text, whole, window
+from viber_async._sansio.door import flag, link, one_line, positive_id, text, whole, window
 from viber_async._sansio.privacy import shown
 from viber_async.errors import ValidationError
 
@@ -37,6 +37,8 @@ class Word(StrEnum):
         (lambda: whole(Number.SEVEN, "n", "r"), 7),
         (lambda: positive_id(1, "id"), 1),
         (lambda: positive_id(MOST, "id"), MOST),
+        (lambda: flag(True, "f"), True),
+        (lambda: flag(False, "f"), False),
         (lambda: text("a", "t"), "a"),
         (lambda: text(Word.SALE, "t"), "sale"),
         (lambda: text("two\nlines\ttab", "t"), "two\nlines\ttab"),
@@ -54,7 +56,7 @@ def test_what_fits_is_given_as_it_is(give: Callable[[], object], value: object) 
     given = give()
 
     assert given == value
-    assert type(given) in (int, str)
+    assert type(given) in (int, str, bool)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_what_fits_is_given_as_it_is(give: Callable[[], object], value: object) 
         (lambda v: positive_id(v, "f"), 0, AN_ID),
         (lambda v: positive_id(v, "f"), "../7", AN_ID),
         (lambda v: positive_id(v, "f"), MOST + 1, AN_ID),
+        *((lambda v: flag(v, "f"), v, "give True or False") for v in (1, 0, "yes", None)),
         (lambda v: text(v, "f"), 7, "give text"),
         (lambda v: text(v, "f"), b"a", "give text"),
         (lambda v: text(v, "f"), "", BLANK),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from viber_async._sansio import number_page
-from viber_async._sansio.call import Unreadable
+from viber_async._sansio.call import Kind, Unreadable
 from viber_async._sansio.converter import make_converter
 from viber_async._sansio.number_page import NumberPage, list_numbers
 
@@ -130,4 +130,4 @@ def test_the_call_is_a_read_of_a_window() -> None:
     call = list_numbers(10, 30, detailed=False)
 
     assert (call.method, call.path, call.body) == ("GET", "/v2/viber-service/phone-exception", None)
-    assert call.params == {"limit": 10, "offset": 30}
+    assert (call.kind, call.name, call.params) == (Kind.READ, "blacklist.list", {"limit": 10, "offset": 30})

@@ -86,9 +86,7 @@ def checked_terms(  # noqa: PLR0913 - the arguments of one public call
         mode=_mode(mode),
         max_remove=_max_remove(max_remove),
         owner=_owner(owner),
-        description=None
-        if description is None
-        else one_line(description, "description", most=MAX_DESCRIPTION, blank=True),
+        description=None if description is None else one_line(description, "description", blank=True),
         max_reject=_max_reject(max_reject),
         min_age=_min_age(min_age),
     )
