@@ -9,7 +9,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, compress, islice, zip_longest
+from itertools import accumulate, chain, compress, islice, zip_longest
 from operator import not_
 from typing import Final, Protocol, cast, overload
 
@@ -173,8 +173,8 @@ class _Buckets:
 
     def sorted(self) -> list[array[int]]:
         if not self._is_sorted:
-            for place, bucket in enumerate(self._buckets):
-                self._buckets[place] = array("q", sorted(set(bucket)))
+            for bucket in self._buckets:
+                bucket[:] = array("q", sorted(set(bucket)))  # in place: a thread keeps what it frees
             self._is_sorted = True
         return self._buckets
 
@@ -191,14 +191,15 @@ class _Buckets:
 
 
 class _ManyMarks:
-    """A byte beside each number."""
+    """A byte for each number; all in one piece, which goes back to the system when its walk is over."""
 
     def __init__(self, many: _Buckets) -> None:
         self._buckets = many.sorted()
-        self._marks = [bytearray(len(bucket)) for bucket in self._buckets]
+        *self._starts, count = accumulate(map(len, self._buckets), initial=0)
+        self._marks = bytearray(count)
 
     def meet(self, numbers: Sequence[int]) -> tuple[Collection[int], list[int]]:
-        buckets, all_marks = self._buckets, self._marks
+        buckets, starts, marks = self._buckets, self._starts, self._marks
         new, others = list[int](), list[int]()
         for number in numbers:
             at = number % BUCKETS  # as `in`, without a call for each of ten million
@@ -206,16 +207,13 @@ class _ManyMarks:
             place = bisect_left(bucket, number)
             if place == len(bucket) or bucket[place] != number:
                 others.append(number)
-            elif not (marks := all_marks[at])[place]:
-                marks[place] = 1
+            elif not marks[mark := starts[at] + place]:
+                marks[mark] = 1
                 new.append(number)
         return new, others
 
     def missing(self) -> array[int]:
-        found = array("q")
-        for bucket, marks in zip(self._buckets, self._marks, strict=True):
-            found.extend(compress(bucket, map(not_, marks)))
-        return found
+        return array("q", compress(chain.from_iterable(self._buckets), map(not_, self._marks)))
 
 
 class IdSet:
