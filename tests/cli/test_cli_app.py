@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from viber_async import __version__
+from viber_async import __version__, cli
 from viber_async.cli import EXTRA, MISSING, demo, main
 from viber_async.cli._app import run
 from viber_async.cli._log import told
@@ -180,7 +180,7 @@ def test_the_package_can_be_run_with_m(monkeypatch, capsys):
     """Where no script is on the path."""
     monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
 
-    assert left_with(lambda: runpy.run_module("viber_async.cli", run_name="__main__")) == 0
+    assert left_with(lambda: runpy.run_path(cli.__path__[0] + "/__main__.py", run_name="__main__")) == 0
     assert capsys.readouterr().out == f"viber-async {__version__}\n"
 
 

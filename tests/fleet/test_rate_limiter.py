@@ -419,7 +419,7 @@ async def test_a_turn_that_comes_with_the_cancellation_is_not_counted(client: Re
 
 async def test_a_turn_that_nobody_takes_is_let_go(client: Redis) -> None:
     """The one who waited was cancelled in the instant in which it came."""
-    limiter = a_limiter(client)
+    limiter = a_limiter(client, RateLimit(2))  # so slow that it is waited for on the busiest machine
     await turn_of(limiter)
     waiting = asyncio.ensure_future(turn_of(limiter))
     await until(lambda: limiter._idle)

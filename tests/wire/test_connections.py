@@ -42,7 +42,7 @@ async def lose_a_place(session: ViberSession, url: str) -> None:
 @pytest.mark.parametrize("retries", [1, 0])
 async def test_a_pool_that_is_truly_dead_is_replaced(retries: int, caplog: pytest.LogCaptureFixture) -> None:
     """The call that finds it dead was not sent, and is repeated if it may be; all others never notice."""
-    patience = Timeout(pool=0.2)
+    patience = Timeout(pool=1.0)
     async with Hostile() as server, session_to(server, max_connections=2, timeout=patience, retries=retries) as session:
         for _ in range(4):
             await lose_a_place(session, server.url)

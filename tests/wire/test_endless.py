@@ -61,7 +61,7 @@ ENDLESS: dict[str, tuple[str, Script]] = {
     "100 Continue now and then": ("N15", (take, drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, every=0.001))),
     "103 with headers for ever": ("N15", (take, flood(b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" * 50))),
 }
-LONG_ENOUGH = 0.3
+LONG_ENOUGH = 0.6
 """The deadline of calls that will not come to an end by themselves."""
 
 
