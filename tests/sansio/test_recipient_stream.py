@@ -136,6 +136,7 @@ BROKEN = {
         "the key 'recipients' stands twice, or too many…",
     ),
     "a key that is no text": (b"{1:1}", "", "not JSON: expected a key"),
+    "a raw control character in a key": (b'{"a\n":1}', "", "not JSON: …"),
     "no colon": (b'{"task_id" 1}', "", "not JSON: expected a colon"),
     "no comma": (b'{"task_id":1 "recipients":[]}', "", "not JSON: expected a comma or the end of the object"),
     "a comma at the end of the object": (b'{"task_id":1,"recipients":[],}', "", "not JSON: expected a key"),
@@ -265,6 +266,20 @@ def test_a_row_may_hold_a_mebibyte_and_no_more(length, count, size):
     assert count or error.where == "recipients[0]"
 
 
+def test_nor_may_one_that_others_follow():
+    """Also where all came in one piece, and could be read together."""
+    rows, error = stream(b'{"task_id":1,"recipients":[' + padded(ROW_CHARACTERS + 1) + b"," + ROW + b"," + ROW + b"]}")
+
+    assert (rows, error.where, error.why) == ([], "recipients[0]", "larger than any honest row")
+
+
+def test_a_value_is_measured_from_where_it_begins():
+    """However much stood before it in the same piece."""
+    rows, error = stream(b'{"recipients":[' + padded(ROW_CHARACTERS) + b'],"task_id":1,"note":"x"}')
+
+    assert (len(rows), error) == (1, None)
+
+
 def test_a_row_that_never_ends_is_given_up_at_a_mebibyte():
     """Memory is bounded before the end is known."""
     reader = RecipientStream(CONVERTER)
@@ -272,8 +287,10 @@ def test_a_row_that_never_ends_is_given_up_at_a_mebibyte():
     for _ in range(ROW_CHARACTERS // 1024 - 1):
         reader.feed(b"1" * 1024)
 
-    with pytest.raises(Unreadable, match="larger than any honest row"):
+    with pytest.raises(Unreadable, match="larger than any honest row") as caught:
         reader.feed(b"1" * 1024)
+
+    assert caught.value.where == "recipients[0]"
 
 
 @pytest.mark.parametrize(("keys", "fits"), [(MAX_KEYS - 2, True), (MAX_KEYS - 1, False)])

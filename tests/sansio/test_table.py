@@ -43,6 +43,7 @@ ONE = [
     (f'{P}\n"{P}"', None, table(columns=1)),
     (f'"phone"\n{P}', None, table(columns=1, header=True)),
     (f'"phone\n{P}', None, table(columns=1, header=True)),  # a quote that is not closed is part of the name
+    ('"#1"\n"#2"', None, table(columns=1)),
     (f"phone;\n{P}", None, Layout("lines", header=True)),
     (f"first, second\n{P}", "first", Layout("lines", header=True)),
 ]
@@ -184,6 +185,8 @@ RECORDS = [
     (['"a', "b", 'c",d'], 0, (3, ["a\nb\nc", "d"])),
     (['"a', "b"], 0, (1, None)),
     (['"a"x,"b"'], 0, (1, None)),
+    (['5" tv,a', '6",b'], 0, (1, ['5" tv', "a"])),
+    (["x", '"a', 'b",c'], 1, (2, ["a\nb", "c"])),
     (['"a', 'b"x', 'c"'], 0, (1, None)),
     (['"a', 'b ""x"" c', 'd",e'], 0, (3, ['a\nb "x" c\nd', "e"])),
     (['"a', *["b"] * (MAX_SPAN - 2), 'c"'], 0, (MAX_SPAN, ["\n".join(["a", *["b"] * (MAX_SPAN - 2), "c"])])),
@@ -218,6 +221,7 @@ def test_the_end_of_a_record_may_be_still_to_come(count: int, last: bool, span: 
     lines = ["x", '"a', *["b"] * (count - 1)]
 
     assert record_at(lines, 1, delimiter=",", last=last) == (span, None)
+    assert record_at(['"a"x,"b"'], 0, delimiter=",", last=last) == (1, None)
 
 
 def test_five_hundred_lines_are_looked_at() -> None:

@@ -116,9 +116,9 @@ class _Evidence(TypedDict):
 class _Envelope:
     """The parts of an error body that any of the styles may hold."""
 
-    code: int | None = None
-    sentence: str = ""
-    fields: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
+    code: int | None
+    sentence: str
+    fields: Mapping[str, tuple[str, ...]]
 
 
 def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) -> T:
