@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from viber_async._sansio.difference import SHOWN, Difference, Earlier, Kept, age_rule
+from viber_async._sansio.difference import SHOWN, Difference, Earlier, Kept, Unread, age_rule
 from viber_async._sansio.number_page import NumberPage
-from viber_async._sansio.numbers import Index, fingerprint
+from viber_async._sansio.numbers import Endings, Index, fingerprint
 from viber_async._sansio.terms import Terms
 
 B = 380_500_000_000
@@ -108,17 +109,63 @@ Sides.TestCase.settings = settings(max_examples=40, stateful_step_count=6, deadl
 test_the_difference_is_that_of_two_sets = Sides.TestCase
 
 
-def test_of_many_rows_that_cannot_be_read_a_thousand_are_shown() -> None:
-    """All are counted."""
-    difference = Difference(Index(), terms=Terms(), salt=SALT, is_young=lambda _: False)
-    count = SHOWN + 5
-    difference.take(
-        NumberPage(list(range(count)), phones=[0] * count, unreadable=dict.fromkeys(range(count), "?")), range(count)
+def page(first: int, *rows: tuple[int, str, str], detailed: bool) -> NumberPage:
+    """Give a page of *rows*, with ids from *first* on."""
+    return NumberPage(
+        list(range(first, first + len(rows))),
+        phones=[phone for phone, _, _ in rows],
+        descriptions=[tag for _, tag, _ in rows] if detailed else None,
+        dates=[date for _, _, date in rows] if detailed else None,
+        unreadable={i: f"shown {first + i}" for i, row in enumerate(rows) if row[0] == 0},
     )
+
+
+PAGES = [
+    [(B, "crm", "old"), (B + 1, "crm", "old"), (B + 2, "crm", "young"), (B + 3, "shop", "old"), (0, "crm", "old")],
+    [(B + 4, "crm", "old"), (B + 5, "crm", "young"), (B + 6, "shop", "old"), (0, "crm", "old"), (B + 7, "crm", "old")],
+]
+
+
+@pytest.mark.parametrize(
+    ("terms", "removes", "removable", "kept"),
+    [
+        (Terms(), [], 0, Kept(unreadable=2)),
+        (Terms(mode="mirror"), [1, 2, 3, 5, 6, 7], 10, Kept(unreadable=2, unclear=1)),
+        (
+            Terms(mode="mirror", owner="crm", min_age=timedelta(days=1)),
+            [1, 7],
+            6,
+            Kept(unreadable=2, foreign=2, young=2, unclear=1),
+        ),
+    ],
+)
+def test_what_stays_is_counted_by_its_reason(terms: Terms, removes: list[int], removable: int, kept: Kept) -> None:
+    """Page after page; and of how many may be removed at all, the guards are told."""
+    index = Index()
+    index.add([B])
+    difference = Difference(index, terms=terms, salt=SALT, is_young=lambda date: date == "young")
+    for number, rows in enumerate(PAGES):
+        difference.take(page(100 + 10 * number, *rows, detailed=terms.detailed), range(len(rows)))
+    meant = Endings()
+    meant.add(str(B + 4))
+    changes = difference.finish(unclear=meant)
+
+    assert changes.removes == array("q", [B + n for n in removes])
+    assert list(changes.rows) == [100 + n if n < 4 else 106 + n if n < 7 else 114 for n in removes]
+    assert (changes.removable, changes.kept) == (removable, kept)
+    assert changes.unread == (Unread(104, shown="shown 104"), Unread(113, shown="shown 113"))
+    assert (changes.unchanged, changes.left, changes.back, changes.anew) == (1, 0, 0, set())
+
+
+def test_of_many_rows_that_cannot_be_read_a_thousand_are_shown() -> None:
+    """All are counted, on however many pages they stand."""
+    difference = Difference(Index(), terms=Terms(), salt=SALT, is_young=lambda _: False)
+    for first in (0, SHOWN - 5):
+        difference.take(page(first, *[(0, "", "")] * (SHOWN - 5), detailed=False), range(SHOWN - 5))
     changes = difference.finish()
 
-    assert changes.kept == Kept(unreadable=count)
-    assert len(changes.unread) == SHOWN
+    assert changes.kept == Kept(unreadable=2 * SHOWN - 10)
+    assert [each.id for each in changes.unread] == list(range(SHOWN))
 
 
 @pytest.mark.parametrize(
@@ -138,3 +185,10 @@ def test_a_date_that_cannot_be_read_is_young(date: object, young: bool) -> None:
     rule_ = age_rule(Terms(min_age=timedelta(days=1)), now=datetime(2026, 7, 1, 12, tzinfo=UTC), time_zone=None)
 
     assert rule_(date) is young
+
+
+def test_a_date_is_one_of_the_accounts_zone_if_that_is_known() -> None:
+    """Else it counts as the latest moment that it can be."""
+    terms, now = Terms(min_age=timedelta(hours=1)), datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+    assert [age_rule(terms, now=now, time_zone=zone)("2026-07-01 10:59:00") for zone in (UTC, None)] == [False, True]

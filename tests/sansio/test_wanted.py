@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+from functools import partial
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from viber_async._sansio import lines, wanted
 from viber_async._sansio.phones import phone
-from viber_async._sansio.wanted import Rejected, Tally, from_file, from_values
-from viber_async.errors import ValidationError
+from viber_async._sansio.table import Layout
+from viber_async._sansio.wanted import Rejected, Seeker, Tally, from_file, from_values
+from viber_async.errors import SyncRefusedError, ValidationError
 
 P, Q = 380931111111, 380931111112
 
@@ -58,6 +62,8 @@ FILES = {
     "an inch": many('5" tv,{},b', header="id,phone,name\n"),
     "comments in a table": many("a,{},b", header="# made today\nid,phone,name\n# here\n"),
     "empty rows of a spreadsheet": many("a,{},b", header="id,phone,name\n") + ",,\n , ,\n\n",
+    "tabs, the last cell empty": many("a\t{}\t", header="id\tphone\tname\n"),
+    "a header, and plus": many("+{}", header="phone\n"),
     "spaces around a cell": many("a, {} ,b", header="id, phone ,name\n"),
     "objects": many('{"id": 1, "phone": "{}"}'),
     "objects with numbers": many('{"id": 1, "msisdn": {}}'),
@@ -86,6 +92,7 @@ NAMED = [
     ("a,{},b", "id,phone 2,phone 1\n", "phone 2"),
     ('{"id": 1, "a": {}, "b": {}}', "", "a"),
     ("{}", "customer\n", "customer"),
+    ("a,{}", "id,phoneX\n", "phoneX"),
     ("{}", "", 1),
 ]
 
@@ -155,6 +162,8 @@ REJECTS = [
     (f'id,phone\na,{P}\n"a,{Q}\na,{P}\na,"{P}"\na,{P}\na,{P}\n', 3, wanted.NOT_ONE_RECORD, None),
     (f'id,phone\na,{P}\n"a"x,{Q}\na,{P}\na,{P}\na,{P}\n', 3, wanted.NOT_ONE_RECORD, None),
     (f'{{"tel": {P}}}\n{{"tel": \n', 2, wanted.NOT_JSON, None),
+    (f'{{"tel": {P}}}\n"n/a"\n', 2, "a phone has digits", "'n/a'"),
+    (f'{{"tel{"." * 50}": {P}}}\n{{"mob": {Q}}}\n', 2, f"this object has no key 'tel{'.' * 37}…'", None),
     (f'{{"tel": {P}}}\n{{"mob": {Q}}}\n', 2, "this object has no key 'tel'", None),
     (f'{{"tel": {P}}}\n{{"tel": {Q}.5}}\n', 2, "a float has lost how it was written", None),
     (f'{{"tel": {P}}}\n{{"tel": null}}\n', 2, "a phone is a string or an int", None),
@@ -199,13 +208,15 @@ def test_no_more_than_a_thousand_rejects_are_kept():
 
 def test_chunks_are_never_larger_than_ten_thousand():
     """However long the lines are not."""
-    chunks = list(from_file([b"12345678\n" * 25_000], Tally(), name="x"))
+    tally = Tally()
+    chunks = list(from_file([b"12345678\n" * 25_000], tally, name="x"))
 
+    assert tally.read == 25_000
     assert max(map(len, chunks)) == 10_000
     assert sum(map(len, chunks)) == 25_000
 
 
-@pytest.mark.parametrize("row", ["{}", "x,{}", '"x\ny",{}', '{"phone": {}}'])
+@pytest.mark.parametrize("row", ["{}", "x,{}", '"x\ny",{}', '"x\ny\nz",{}', '{"phone": {}}'])
 def test_lines_keep_their_numbers_across_blocks(row):
     """A reject far behind has the number that an editor shows, also where a record has two lines."""
     height = row.count("\n") + 1
@@ -315,3 +326,191 @@ def test_an_entry_of_an_iterable_is_a_phone_or_a_reject(value, number):
 def test_a_reject_is_a_value():
     """It can be compared and shown, and has no phone to hide."""
     assert Rejected(3, reason="r", shown="s") == Rejected(3, reason="r", shown="s")
+
+
+BAD = {
+    "from the first byte": b"\xff",
+    "among phones": b"380931111111\n" * 9_000 + b"38093x\n" * 9_000 + b"\xff\n",
+    "in a table": b"a,380931111111\n" * 20_000 + b"\xff\n",
+    "among objects": b'{"phone": 380931111111}\n' * 20_000 + b"\xff\n",
+    "that is cut": gzip.compress(b"380931111111\n")[:-1],
+}
+
+
+@pytest.mark.parametrize("data", BAD.values(), ids=BAD)
+def test_a_file_that_cannot_be_read_is_named(data):
+    """Wherever in it that shows."""
+    with pytest.raises(SyncRefusedError, match=r"^list\.txt: "):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        ("0931111111", {P}),
+        ("tel. 111 11 11", {P}),
+        ("11-11-11", set()),
+        (float(P), {P}),
+        (-P, {P}),
+        (10**16 + P, {P}),
+        (10**30 - 1, {380999999999}),
+        (10**30, set()),
+        (-(10**30), set()),
+        (None, set()),
+        ([P], set()),
+    ],
+)
+def test_who_may_be_meant_by_a_reject_is_remembered(value, means):
+    """By the last seven digits, whatever stands around them; what is beyond all numbers means nobody."""
+    tally = Tally()
+
+    assert tally.entry(value, 1) is None
+    assert tally.endings.among([P, Q, 380999999999, 380930000000]) == means
+
+
+def test_so_is_whoever_stands_in_a_line_that_holds_no_entry():
+    """A broken line is somebody's, too."""
+    tally = Tally()
+    tally.reject(1, "r", f"x {P} y")
+    tally.reject(2, "r", "z" * lines.MAX_LINE + str(Q))
+
+    assert tally.endings.among([P, Q]) == {P}
+
+
+def test_a_phone_is_read_by_the_reader_that_was_given():
+    """In whose region plain digits may be another phone; the field is named for its errors."""
+
+    def ours(value, field):
+        assert field == "wanted"
+        return phone(f"38{value}", field)
+
+    tally = Tally(ours)
+
+    assert (Tally().is_plain, tally.is_plain) == (True, False)
+    assert tally.entry("0931111111", 1) == P
+    assert (tally.is_phone("0931111111"), tally.is_phone("x")) == (True, False)
+    assert from_values(["0931111111"], tally, first=1) == [P]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("9" * lines.MAX_LINE, "a phone has 8 to 15 digits"), ("9" * (lines.MAX_LINE + 1), wanted.TOO_LONG)],
+)
+def test_an_entry_may_be_as_long_as_a_line(text, reason):
+    """And what is longer is not shown."""
+    tally = Tally()
+
+    assert tally.entry(text, 7) is None
+    assert reason in tally.rejects[0].reason
+    assert (tally.rejects[0].shown == "") == (len(text) > lines.MAX_LINE)
+    assert (tally.read, tally.rejected) == (1, 1)
+
+
+def test_a_line_without_an_entry_is_shown_by_its_beginning():
+    """If it is no longer than a line may be."""
+    tally = Tally()
+    for length in (60, 61, lines.MAX_LINE, lines.MAX_LINE + 1):
+        tally.reject(length, "r", "x" * length)
+
+    assert [(each.reason, each.shown) for each in tally.rejects] == [
+        ("r", "x" * 60),
+        ("r", "x" * 60 + "…"),
+        ("r", "x" * 60 + "…"),
+        (wanted.TOO_LONG, ""),
+    ]
+
+
+@pytest.mark.parametrize("region", [False, True])
+def test_a_seeker_finds_the_first_line_of_each(region):
+    """Also where plain digits would be read without their lines; it is over when all were found."""
+    reader = partial(phone) if region else phone
+    seeker = Seeker(reader, [P, Q])
+    text = f"x\n{P + 5}\n+{Q}\n{P}\n{P}\n{Q}\n"
+    over = []
+    found = [
+        seeker.entry(line, number) for number, line in enumerate(text.split(), 1) if not over.append(seeker.is_over)
+    ]
+
+    assert found == [None, P + 5, Q, P, P, Q]
+    assert over == [False, False, False, False, True, True]
+    assert (seeker.lines, seeker.is_over, seeker.is_plain) == ({Q: 3, P: 4}, True, False)
+    assert [(each.line, each.shown) for each in seeker.rejects] == [(1, "'x'")]
+
+    seeker = Seeker(reader, [P, Q])
+    assert [each for chunk in from_file([text.encode()], seeker, name="x") for each in chunk] == [P + 5, Q, P, P, Q]
+    assert seeker.lines == {Q: 3, P: 4}
+
+
+def test_a_seeker_reads_as_it_was_told():
+    """In a region, plain digits are what the region says."""
+    seeker = Seeker(lambda value, field: phone(f"38{value}", field), [P])
+
+    assert seeker.entry("0931111111", 3) == P
+    assert seeker.entry("31111111", 4) == 3831111111
+    assert seeker.lines == {P: 3}
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (10**7, True),
+        (10**7 - 1, False),
+        (10**15 - 1, True),
+        (10**15, False),
+        (True, False),
+        ("10000000", True),
+        ("1000000", False),
+        ("9" * 15, True),
+        ("9" * 16, False),
+        ("01234567", False),
+        ("+12345678", False),
+        ("1234567٨", False),
+        ("", False),
+        (12345678.0, False),
+        (b"12345678", False),
+        (None, False),
+    ],
+)
+def test_what_is_plain_is_sure_to_be_a_phone(value, plain):
+    """It takes the quick way, on which nobody looks again."""
+
+    assert wanted._is_plain_value(value) is plain
+    assert not plain or int(phone(value)) == int(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "phones"),
+    [
+        (b"", []),
+        (b"\n\n", []),
+        (b"10000000\n999999999999999", [10**7, 10**15 - 1]),
+        (b"12345678\r\n12345679\r\n", [12345678, 12345679]),
+        (b"+12345678\n+12345679\n", [12345678, 12345679]),
+        (b"12345678\n\n+12345679", [12345678, 12345679]),
+        (b"1234567\n", None),
+        (b"1000000000000000\n", None),
+        (b"01234567\n", None),
+        (b"12345678\n01234567\n", None),
+        (b"12345678\r12345679\n", None),
+        (b"12345678 \n", None),
+        (b"+\n12345678\n", None),
+        (b"12345678\n+", None),
+        (b"++12345678\n", None),
+        (b"1+2345678\n", None),
+        (b"# 12345678\n", None),
+        (b"9" * 5000 + b"\n", None),
+    ],
+)
+def test_a_block_of_plain_digits_is_read_at_once(data, phones):
+    """A hundred times as fast; of another block that is not said."""
+
+    assert wanted._plain_digits(data) == phones
+
+
+def test_a_block_of_rows_is_read_at_once():
+    """If each line is one."""
+    rows = wanted._Rows(Layout("table", delimiter=",", columns=2), Tally(), "x")
+
+    assert rows._one_to_a_line(["a,1", '"b",2']) == [["a", "1"], ["b", "2"]]
+    assert rows._one_to_a_line(['"a', 'b",1']) is None
+    assert rows._one_to_a_line(['"a"b,1']) is None

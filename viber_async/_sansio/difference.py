@@ -209,7 +209,7 @@ def age_rule(terms: Terms, *, now: datetime, time_zone: tzinfo | None) -> IsYoun
 
     def is_young(value: object) -> bool:
         try:
-            date = None if value is None else read(value, datetime)
+            date = read(value, datetime)
         except Unreadable:
             date = None
         return terms.is_young(date, now=now)
