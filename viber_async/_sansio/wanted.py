@@ -159,9 +159,7 @@ def _written(value: object) -> str:
 
 def _is_plain_value(value: object) -> bool:
     match value:
-        case bool():
-            return False
-        case int():
+        case int():  # bools are no larger than 1
             return _SMALLEST <= value <= _LARGEST
         case str():
             return _is_plain(value)
