@@ -120,6 +120,27 @@ def test_marks_are_those_of_one_walk(large: int) -> None:
     assert sorted(index) == [10**7, 10**7 + 1]
 
 
+@pytest.mark.parametrize("large", [0, 10**6], ids=["arrays", "set"])
+def test_a_phone_that_stands_twice_on_a_page_is_met_once(large: int) -> None:
+    """Its mark goes into a fingerprint, once."""
+    index = Index(large=large)
+    index.add([10**7, 10**7 + 1, 10**7 + 2])
+    marks = index.marks()
+
+    assert [sorted(part) for part in marks.meet([10**7, 10**7])] == [[10**7], []]
+    assert [sorted(part) for part in marks.meet([10**7, 10**7 + 1, 10**7 + 1, 7])] == [[10**7 + 1], [7]]
+    assert list(marks.missing()) == [10**7 + 2]
+
+
+def test_a_page_of_other_known_phones_is_given_back_as_it_is() -> None:
+    """It is nearly every page of nearly every walk."""
+    index = Index()
+    index.add([10**7, 10**7 + 1, 10**7 + 2])
+    page = [10**7, 10**7 + 1]
+
+    assert index.marks().meet(page)[0] is page
+
+
 @pytest.mark.parametrize("large", [100, 10**6], ids=["arrays", "set"])
 def test_the_order_of_what_is_missing_is_that_of_its_numbers(large: int) -> None:
     """Not that of their coming: the same set makes the same batches."""
@@ -177,6 +198,15 @@ def test_a_set_of_ids_is_a_set(first: list[int], second: list[int]) -> None:
     assert set(ids) == set(first + second)
     assert ids.among(range(-3000, 3000)) == set(first + second) & set(range(-3000, 3000))
     assert all(number in ids for number in first + second)
+
+
+@pytest.mark.parametrize("more", [[15], [5], [25], [5, 25], []])
+def test_what_a_set_had_it_keeps(more: list[int]) -> None:
+    """Whether what comes stands before, behind or between."""
+    ids = IdSet([10, 20])
+    ids.update(more)
+
+    assert ids.among(range(100)) == {10, 20, *more}
 
 
 @given(first=st.sets(st.integers(0, 5000)), second=st.sets(st.integers(0, 5000)))
@@ -250,6 +280,16 @@ def test_a_phone_is_known_by_its_ending_however_it_is_written(text: str) -> None
     endings.add(text)
 
     assert endings.among([380931234567, 380931234568, 380937654321, 4420]) == {380931234567}
+
+
+def test_endings_that_stand_side_by_side_are_all_known() -> None:
+    """Every one of them, and none that is shorter."""
+    endings = Endings()
+    for ending in range(1234560, 1234568):
+        endings.add(str(ending))
+
+    assert endings.among(range(380931234550, 380931234580)) == set(range(380931234560, 380931234568))
+    assert endings.among(380930000000 + ending % 10**6 for ending in range(1234560, 1234568)) == set()
 
 
 @pytest.mark.parametrize("text", ["", "n/a", "123 456", "12,34,56,71,23,45,67"])
