@@ -3,6 +3,7 @@ import copy
 import itertools
 import json
 import pickle
+import time
 import traceback
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -1167,3 +1168,193 @@ def test_a_half_made_draft_shows_what_it_has():
     object.__setattr__(half, "sender_id", 5)
     object.__setattr__(half, "recipients", ("380931111111",))
     assert repr(half) == "CampaignDraft(sender_id=5, recipients=<1 phones>)"
+
+
+# What a refusal says
+
+
+WHOLE = "whole seconds from 60 to 86400, as an int or a timedelta"
+CONTENTS_RULE = "give text, text and button, text, button and image, or an image alone"
+NO_KEY = "no such key in the provider's API"
+DATE_RULE = 'exactly "now", or a datetime; anything else might send at once by mistake'
+SKIPPED = datetime(2026, 3, 29, 3, 30, tzinfo=KYIV)
+TWICE = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+PAST = datetime(2020, 1, 1)
+EXAMPLE = plain("create_request__text_button_image.json")
+
+
+def made(**changes):
+    """Give a draft from the JSON of an example, changed."""
+    return CampaignDraft.from_dict({**EXAMPLE, **changes})
+
+
+def sent(moment, zone=None):
+    create_campaign(draft(send_date=moment), now=NOW, time_zone=zone)
+
+
+REFUSALS = {
+    "sender": (lambda: draft(sender_id=0), "sender_id", "the id of a verified sender, a positive int", "0"),
+    "stretch": (lambda: draft(stretch_time=6), "stretch_time", "hours, an int from 0 to 5", "6"),
+    "life": (lambda: draft(message_live_time=59), "message_live_time", WHOLE, "59"),
+    "half a second of it": (
+        lambda: draft(message_live_time=timedelta(seconds=60.5)),
+        "message_live_time",
+        f"{WHOLE}; nothing is rounded",
+        "a timedelta",
+    ),
+    "part": (lambda: draft(button="b"), "button", "give a Button, or None", "'b'"),
+    "type": (lambda: draft(message_type=1), "message_type", "MessageType.PROMO (2) or MessageType.SYSTEM (3)", "1"),
+    "date": (lambda: draft(send_date="Now"), "send_date", DATE_RULE, "'Now'"),
+    "microseconds": (
+        lambda: draft(send_date=datetime(2026, 7, 1, 0, 0, 0, 7)),
+        "send_date",
+        "whole seconds; nothing is rounded: give .replace(microsecond=0)",
+        "datetime.datetime(2026, 7, 1, 0, 0, 0, 7)",
+    ),
+    "no instant": (
+        lambda: draft(send_date=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
+        "send_date",
+        "a datetime that standard Python can hold exactly",
+        "datetime.datetime(1, 1, 1, 0, 0, tzinfo=datetime.timezone(da…",
+    ),
+    "two audiences": (
+        lambda: draft(address_book=5),
+        "recipients",
+        "give exactly one of recipients and address_book",
+        "a list of 1",
+    ),
+    "book": (
+        lambda: draft(recipients=None, address_book=0),
+        "address_book",
+        "the id of a mailing list, a positive int",
+        "0",
+    ),
+    "nobody": (lambda: draft(recipients=()), "recipients", "at least one phone", "a tuple of 0"),
+    "text and image": (lambda: draft(image=IMAGE), "image", CONTENTS_RULE, "a Image"),
+    "button alone": (lambda: draft(message=None, button=BUTTON), "message", CONTENTS_RULE, "None"),
+    "system and button": (
+        lambda: draft(message_type=3, button=BUTTON),
+        "message_type",
+        "a system message is text only: no button, no image",
+        "<MessageType.SYSTEM: 3>",
+    ),
+    "no object": (lambda: CampaignDraft.from_dict([1]), "data", "give a JSON object", "a list of 1"),
+    "an unknown key": (lambda: made(**{"k" * 70: "v"}), "k" * 60 + "…", NO_KEY, "'v'"),
+    "an unknown part": (lambda: made(additional={"k": 7}), "additional.k", NO_KEY, "7"),
+    "no sender": (lambda: CampaignDraft.from_dict({}), "sender_id", "is required", "None"),
+    "an SMS that is neither": (
+        lambda: made(additional={"resend_sms": {"status": 1}}),
+        "resend_sms.status",
+        "true or false",
+        "1",
+    ),
+    "a date as text": (lambda: made(send_date="soon"), "send_date", '"now" or YYYY-MM-DD HH:MM:SS', "'soon'"),
+    "no draft": (lambda: create_campaign({}, now=NOW, time_zone=None), "draft", "give a CampaignDraft", "a dict of 0"),
+    "naive in a zone": (
+        lambda: sent(datetime(2026, 7, 1), KYIV),
+        "send_date",
+        "the session has a time_zone: give an aware datetime",
+        "datetime.datetime(2026, 7, 1, 0, 0)",
+    ),
+    "past everywhere": (
+        lambda: sent(PAST),
+        "send_date",
+        'is past in every time zone; "now" sends at once',
+        "datetime.datetime(2020, 1, 1, 0, 0)",
+    ),
+    "aware without a zone": (
+        lambda: sent(TWICE),
+        "send_date",
+        "give the session the account's time_zone, or a naive datetime",
+        None,
+    ),
+    "past": (lambda: sent(PAST.replace(tzinfo=UTC), UTC), "send_date", 'is past; "now" sends at once', None),
+    "skipped": (
+        lambda: sent(SKIPPED, UTC),
+        "send_date",
+        "this time does not exist in its zone: the clocks skip it",
+        None,
+    ),
+    "twice": (
+        lambda: sent(TWICE.replace(hour=0), KYIV),
+        "send_date",
+        "the account's clocks show this time twice that day: choose another",
+        None,
+    ),
+    "beyond": (
+        lambda: sent(datetime(9999, 12, 31, 23, tzinfo=UTC), KYIV),
+        "send_date",
+        "beyond the calendar in the account's zone",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "field", "rule", "picture"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_says_the_field_the_rule_and_what_was_given(make, field, rule, picture):
+    """To the letter: it is what whoever planned the campaign reads."""
+    with pytest.raises(ValidationError) as caught:
+        make()
+
+    assert (caught.value.field, caught.value.rule) == (field, rule)
+    assert caught.value.shown == picture or (picture is None and caught.value.shown.startswith("datetime.datetime("))
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        ("now", "now"),
+        (datetime(2026, 7, 1, 9), "2026-07-01 09:00:00"),
+        (datetime(2026, 7, 1, 9, tzinfo=UTC), "2026-07-01T09:00:00+00:00"),
+    ],
+)
+def test_a_draft_as_json_says_its_time_as_it_was_given(moment, text):
+    """With its zone, if it has one; a space where it has none, as the provider writes."""
+    assert to_dict(draft(send_date=moment))["send_date"] == text
+
+
+@pytest.mark.parametrize("here", ["Asia/Tokyo", "America/New_York"])
+def test_a_sending_time_does_not_depend_on_where_this_machine_stands(here, monkeypatch):
+    """Neither what goes out, nor what is past, nor which drafts are the same."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", here)
+        time.tzset()
+        said = body(draft(send_date=TWICE.replace(month=7)), time_zone=KYIV)["send_date"]
+        same = draft(send_date=TWICE) == draft(send_date=TWICE.astimezone(KYIV))
+        edge = sent_at(NOW.replace(tzinfo=None) - timedelta(hours=12))
+        with pytest.raises(ValidationError, match="past in every time zone"):
+            sent_at(NOW.replace(tzinfo=None) - timedelta(hours=12, seconds=1))
+    time.tzset()
+
+    assert (said, same) == ("2026-07-25 04:30:00", True)
+    assert edge == "2026-03-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (create_campaign(draft(), now=NOW, time_zone=None), "campaigns.create"),
+        (list_campaigns(1, 0), "campaigns.list"),
+        (get_campaign(1), "campaigns.get"),
+        (get_recipients(1), "campaigns.recipients"),
+    ],
+    ids=["create", "list", "get", "recipients"],
+)
+def test_a_call_has_the_name_that_a_user_knows_it_by(call, name):
+    """It stands in logs and traces."""
+    assert call.name == name
+
+
+@pytest.mark.parametrize(
+    ("answer", "where", "why"),
+    [
+        ({"result": False, "data": {"task_id": 1}}, "result", "is not true"),
+        ({"result": True, "data": {"task_id": 0}}, "data.task_id", "expected a positive id, got 0"),
+    ],
+)
+def test_an_answer_that_accepts_nothing_says_what_is_wrong(answer, where, why):
+    """It becomes the evidence of an unknown outcome."""
+    with pytest.raises(Unreadable) as caught:
+        create_campaign(draft(), now=NOW, time_zone=None).read(make_converter(None), answer)
+
+    assert (caught.value.where, caught.value.why) == (where, why)
