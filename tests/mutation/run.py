@@ -48,6 +48,8 @@ BAR = 90.0
 PRELOADED = ("cattrs.preconf.json", "httpx", "hypothesis.strategies", "respx")
 PARTS = ("_model", "_shared")
 """More tests of a module, in files of their own."""
+ALSO = {"converter": ("rows", "unknown")}
+"""Whose tests go through the module as well: what it makes is run there."""
 PROCESSES = 2
 TOGETHER = "together"
 END_OF_HEAD = "-" * 40 + "\n"
@@ -105,7 +107,7 @@ def main(arguments: list[str]) -> int:
     whole = sum(found.values(), start=Found(0, ()))
     print(line(TOGETHER, whole))
     if "--record" in arguments:
-        record({name: found[name] for name in names} | {TOGETHER: whole})
+        record(found)
     return verdict(found, whole, listed)
 
 
@@ -174,10 +176,15 @@ def read_survivors() -> dict[Mutant, str]:
 
 
 def record(found: dict[str, Found]) -> None:
-    """Write the figures of each module at the head of the list."""
-    rows = [f"{name:18} {one.killed:5} {one.total:6} {one.rate:6.1f}" for name, one in found.items()]
-    head = "\n".join([f"{'module':18} killed of all per cent", *rows])
-    SURVIVORS.write_text(f"{head}\n{END_OF_HEAD}{SURVIVORS.read_text().partition(END_OF_HEAD)[2]}")
+    """Write the figures of these modules, beside those of the others, at the head of the list."""
+    head, _, rest = SURVIVORS.read_text().partition(END_OF_HEAD)
+    known = {name: (int(killed), int(total)) for name, killed, total, _ in map(str.split, head.splitlines()[1:])}
+    known |= {name: (one.killed, one.total) for name, one in found.items()}
+    known = {name: known[name] for name in modules() if name in known}
+    known[TOGETHER] = (sum(killed for killed, _ in known.values()), sum(total for _, total in known.values()))
+    rows = [f"{name:18} {killed:6} {total:6} {100 * killed / total:7.1f}" for name, (killed, total) in known.items()]
+    heading = f"{'module':18} killed of all per cent"
+    SURVIVORS.write_text("\n".join([heading, *rows, END_OF_HEAD]) + rest)
 
 
 def prepare(work: Path) -> None:
@@ -190,7 +197,8 @@ def prepare(work: Path) -> None:
 
 def tests_of(name: str) -> list[str]:
     """The pure tests of the module."""
-    files = [ROOT / "tests" / "sansio" / f"test_{name}{part}.py" for part in ("", *PARTS)]
+    names = [*(f"{name}{part}" for part in ("", *PARTS)), *ALSO.get(name, ())]
+    files = [ROOT / "tests" / "sansio" / f"test_{each}.py" for each in names]
     if not files[0].exists():
         raise SystemExit(f"there is no {files[0].name}")
     return [str(path.relative_to(ROOT)) for path in files if path.exists()]
