@@ -82,6 +82,12 @@ class Judge:
             self._came.clear()
             await self._came.wait()
 
+    async def comes(self, who: str, *, after: float) -> None:
+        """Wait until *who* has come after that moment."""
+        while not any(moment >= after and each == who for moment, each in reversed(self.arrivals)):
+            self._came.clear()
+            await self._came.wait()
+
     def between(self, start: float, end: float) -> Counter[str]:
         """Give who came how often in that time."""
         return Counter(who for moment, who in self.arrivals if start <= moment < end)
@@ -158,11 +164,12 @@ async def test_a_process_that_dies_or_is_suspended_harms_nobody(shared_server: R
         os.kill(who[1], signal.SIGCONT)
         _, ended = await passes(SECONDS / 3)
         came, meanwhile = judge.between(began, ended), judge.between(away + 0.5, back)
+        await judge.comes(f"member/{who[1]}", after=back)  # as soon as a busy machine lets it
 
     assert judge.refused <= MOST_REFUSED
     assert judge.tokens == 1
     assert came.total() >= LEAST_USE * 10 * (ended - began)
     assert not {f"member/{pid}" for pid in who[:2]} & set(meanwhile)
     assert len(meanwhile) >= (MEMBERS - 2 if STRICT else 2)
-    assert f"member/{who[1]}" in judge.between(back, ended)
+    assert not STRICT or f"member/{who[1]}" in judge.between(back, ended)
     assert is_fair(Counter({member: count for member, count in came.items() if int(member[7:]) not in who[:2]}))
