@@ -85,7 +85,7 @@ def test_a_signal_ends_a_sync_in_order(sandbox, account, wanted, tmp_path):
     code, out, err = finished(process[0])
 
     assert (code, out) == (130, "")
-    assert err.splitlines()[-1].startswith("viber-async: interrupted: run the same again, with --journal ")
+    assert err.splitlines()[-1].startswith("viber-async: interrupted: run the same again, and it goes on")
     assert "Traceback" not in err
     assert len(sandbox.blacklisted) == 500 * len(sandbox.requests_of("blacklist.add"))
     assert 0 < len(sandbox.blacklisted) < 3000

@@ -256,6 +256,30 @@ def test_an_export_that_breaks_off_leaves_no_file(provider, command, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["c.xlsx", "c.parquet", "c.csv.gz", "c.CS"])
+def test_an_export_is_not_named_for_what_it_is_not(provider, command, tmp_path, name):
+    """Unless --format says what is meant."""
+    task, path = created(provider), tmp_path / name
+    code, _, err = command("campaigns", "recipients", task, path)
+
+    assert (code, list(tmp_path.iterdir())) == (64, [])
+    assert f"nothing here writes {path.suffix}: name a file that ends with .csv, .ndjson or .jsonl" in err
+    assert command("campaigns", "recipients", task, path, "--format", "csv")[0] == 0
+    assert path.read_text().startswith("campaign_id,phone,")
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("c.csv", "campaign_id"), ("c.CSV", "campaign_id"), ("c", "campaign_id"), ("c.jsonl", '{"phone')],
+)
+def test_an_export_is_what_its_name_says(provider, command, tmp_path, name, first):
+    """CSV where it says nothing."""
+    path = tmp_path / name
+
+    assert command("campaigns", "recipients", created(provider), path)[0] == 0
+    assert path.read_text().startswith(first)
+
+
 # --- watch ---
 
 
@@ -325,6 +349,15 @@ def test_a_watch_draws_on_a_terminal(provider, monkeypatch, terminal):
     assert run(["campaigns", "watch", str(created(provider))]) == 0
     assert "━━━" in terminal.getvalue()
     assert "delivered" in terminal.getvalue()
+
+
+def test_a_watch_ends_with_its_last_line_below_the_picture(provider, monkeypatch, terminal):
+    """Nothing is drawn over it, and the picture stands there once."""
+    monkeypatch.setattr(sys, "stdout", terminal)
+    run(["campaigns", "watch", str(created(provider))])
+    after = terminal.getvalue().partition("Over: ")[2]
+
+    assert re.sub(r"\x1b\[[\d;]*m", "", after) == "each message was delivered or given up.\n"
 
 
 # --- reconcile ---

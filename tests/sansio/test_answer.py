@@ -308,6 +308,13 @@ def test_a_deeply_nested_explanation_is_no_foreign_error(depth):
                 "To do: check the id; if every call ends like this, check base_url"
             ),
         ),
+        (
+            answer(400, {"error_code": 704, "message": "Sender is not verified"}),
+            (
+                "GET /viber/task was answered 400 (error_code 704): Sender is not verified. To do: check the sender's "
+                "id, or wait until it is verified; senders.list() shows which are"
+            ),
+        ),
         (answer(400), "GET /viber/task was answered 400"),
         (answer(418, b"<html>"), "GET /viber/task was answered 418"),
         (answer(422, {"errors": {"a": ["b", "c"], "d": "e"}}), "GET /viber/task was answered 422: a: b, c; d: e"),

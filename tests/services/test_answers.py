@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from viber_async import CampaignDraft, Delivery, errors
 from viber_async._sansio.outcome import handle_of
@@ -147,6 +148,18 @@ def test_a_handle_is_shown_only_on_request() -> None:
 
     assert "handle" not in answered(error).body
     assert answered(error, handles=True).body["handle"] == handle.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"), [(None, "Find out before you ask for it again."), ("#a1b2", "Ask again with the same key: ")]
+)
+def test_what_to_do_about_an_unknown_outcome_depends_on_its_key(marker: str | None, said: str) -> None:
+    """Without one a second request is a second campaign; with one it is a question."""
+    draft = CampaignDraft(sender_id=1, message_live_time=3600, message="Hello", recipients=[380931111111])
+    handle = handle_of(draft, sent_after=datetime.now(UTC), sent_before=datetime.now(UTC))
+    error = errors.OutcomeUnknownError("…", handle=evolve(handle, marker=marker))
+
+    assert said in str(answered(error).body["detail"])
 
 
 @pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in MISTAKES], ids=lambda cls: cls.__name__)

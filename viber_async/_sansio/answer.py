@@ -84,6 +84,10 @@ ADVICE: Final[dict[type[errors.ApiError], str]] = {
     errors.QuotaError: "top up the account or wait for the quota to renew",
     errors.ServerError: "the provider failed; try later",
 }
+ADVICE_BY_CODE: Final = {
+    704: "check the sender's id, or wait until it is verified; senders.list() shows which are",
+}
+"""Where a code says more than its class does."""
 
 
 @frozen(kw_only=True)
@@ -212,6 +216,7 @@ def _some(value: object) -> list[object]:
 def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float | None) -> errors.ApiError:
     kind, say = _kind(call, answer.status, envelope.code), _sayer(call, answer)
     code = "" if envelope.code is None else f" (error_code {envelope.code})"
+    advice = ADVICE_BY_CODE.get(envelope.code or 0, ADVICE.get(kind))
     said = envelope.sentence or "; ".join(f"{k}: {', '.join(v)}" for k, v in envelope.fields.items())
     parts = [
         f"{call.what} was answered {answer.status}{code}",
@@ -221,7 +226,7 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
         if _is_redirect(answer)
         else "",
         f". It asked to wait {asked:g} s" if asked else "",
-        f". To do: {ADVICE[kind]}" if kind in ADVICE and not _is_left_open(call, kind) else "",
+        f". To do: {advice}" if advice and not _is_left_open(call, kind) else "",
         ". To do: check base_url" if call.kind is Kind.TOKEN and answer.status == 404 else "",
     ]
     return kind(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from viber_async import to_dict
+from viber_async import UsageError, to_dict
 from viber_async.cli._csv import as_csv
 
 if TYPE_CHECKING:
@@ -28,6 +29,24 @@ class Format(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
     ROWS = "rows"
+
+
+BY_ENDING: Final = {"": Format.CSV, ".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
+
+
+def format_of(name: str) -> Format:
+    """Give the format that a file's name promises.
+
+    Raises:
+        UsageError: it promises one that is not written here; a spreadsheet would not open what is not its own.
+
+    """
+    ending = PurePath(name).suffix
+    if ending.lower() not in BY_ENDING:
+        raise UsageError(
+            f"{name}: nothing here writes {ending}: name a file that ends with .csv, .ndjson or .jsonl, or say --format"
+        )
+    return BY_ENDING[ending.lower()]
 
 
 def header(form: Format) -> str:

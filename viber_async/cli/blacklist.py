@@ -382,7 +382,7 @@ class _Told:
         if self.aside:
             return "what stands on the standard output is not whole; run it again from the beginning"
         if self.writes and self.journal is not None:
-            return f"run the same again, with --journal {self.journal}, and it goes on"
+            return "run the same again, and it goes on"
         return f"{WITHOUT_JOURNAL if self.writes else 'nothing was written'}; run it again from the beginning"
 
 

@@ -23,7 +23,7 @@ from viber_async.cli._export import STDOUT, opened
 from viber_async.cli._funnel import NAME, Funnel, status_of
 from viber_async.cli._offer import text_of
 from viber_async.cli._options import LEDGER, RATE, Force, Json, LedgerFile, Plain, Rate, ShowPhones, span
-from viber_async.cli._rows import Format
+from viber_async.cli._rows import Format, format_of
 from viber_async.cli._tell import Teller, done, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from viber_async import Campaign, CampaignSummary, Pages, Reconciliation
     from viber_async.cli._account import Account
     from viber_async.cli._report import Outcome
-    from viber_async.cli._show import Show
+    from viber_async.cli._show import Draw, Show
 
 ROWS: Final = 50
 """Campaigns that are listed unless more are asked for."""
@@ -141,7 +141,9 @@ def recipients(
     form: Annotated[
         Format | None,
         typer.Option(
-            "--format", help="CSV for spreadsheets, NDJSON with all that the provider said, or flat rows for Parquet."
+            "--format",
+            help="CSV for spreadsheets, NDJSON with all that the provider said, or flat rows for Parquet.  "
+            "[default: by FILE's ending, else csv]",
         ),
     ] = None,
     force: Force = False,
@@ -159,11 +161,12 @@ def recipients(
     where = target or STDOUT
     if exports and as_json and where == STDOUT:
         raise UsageError("--json needs a FILE: the standard output holds the rows")
+    form = form or format_of(where)
     with teller.telling(), connected(rate=rate) as account:
         if not exports:
             job = partial(jobs.read_states, account.session, campaign_id)
             teller.end(_states(teller, campaign_id, _walked(teller, account, job), whole=show_phones))
-        write = partial(jobs.export, account.session, campaign_id, where, form or Format.CSV, force=force)
+        write = partial(jobs.export, account.session, campaign_id, where, form, force=force)
         teller.end(_exported(teller, where, _walked(teller, account, write)))
 
 
@@ -217,18 +220,23 @@ def watch(
     pause = EVERY if every is None else every
     if pause < LEAST:
         raise UsageError("--every: at least a second, 1s: the account has ten requests in one, for everything")
-    with teller.telling(), connected(rate=rate) as account, teller.result.live() as draw:
+    with teller.telling(), connected(rate=rate) as account:
+        with teller.result.live() as draw:
+            seconds = None if longest is None else longest.total_seconds()
+            tell = partial(_changed, draw, as_json=as_json)
+            job = jobs.follow(
+                account.session, campaign_id, tell, every=pause.total_seconds(), longest=seconds, keep=keep
+            )
+            over = account.wait(job)
+        teller.end(_watched(over))  # below the picture, which is done with
 
-        def told(campaign: Campaign) -> None:
-            at = datetime.now().astimezone()
-            if as_json:
-                print_json({"at": at.isoformat(timespec="seconds"), "campaign": to_dict(campaign)})
-            else:
-                draw(Funnel(campaign, at))
 
-        seconds = None if longest is None else longest.total_seconds()
-        job = jobs.follow(account.session, campaign_id, told, every=pause.total_seconds(), longest=seconds, keep=keep)
-        teller.end(_watched(account.wait(job)))
+def _changed(draw: Draw, campaign: Campaign, *, as_json: bool) -> None:
+    at = datetime.now().astimezone()
+    if as_json:
+        print_json({"at": at.isoformat(timespec="seconds"), "campaign": to_dict(campaign)})
+    else:
+        draw(Funnel(campaign, at))
 
 
 def _watched(over: Campaign | None) -> Outcome:

@@ -98,6 +98,10 @@ KINDS: Final[Mapping[type[ViberError], Kind]] = {
     DeadlineExceededError: Kind(504, "deadline", "It took longer than its deadline."),
 }
 """The nearest class of an error decides. What is not here is the service's own mistake: it is raised, not answered."""
+ASK_AGAIN: Final = (
+    "The campaign may or may not have been created. Ask again with the same key: that looks for it first."
+)
+"""What is said instead where the campaign has a key."""
 
 
 @frozen(kw_only=True)
@@ -118,7 +122,7 @@ def answer(error: ViberError, *, handles: bool) -> Answer | None:
     body: dict[str, object] = {
         "title": HTTPStatus(kind.status).phrase,
         "status": kind.status,
-        "detail": kind.detail,
+        "detail": ASK_AGAIN if _has_key(error) else kind.detail,
         "code": kind.code,
         "delivery": error.delivery.value,
         **_more(error, handles=handles),
@@ -132,6 +136,10 @@ def report(error: ViberError, given: Answer) -> None:
     said = error.handle if isinstance(error, OutcomeUnknownError) else None
     level = logging.INFO if 400 <= given.status < 429 else logging.WARNING
     logger.log(level, "answered %d %s: %s%s", given.status, given.body["code"], error, f" ({said})" if said else "")
+
+
+def _has_key(error: ViberError) -> bool:
+    return isinstance(error, OutcomeUnknownError) and error.handle is not None and error.handle.marker is not None
 
 
 def _wait(error: ViberError) -> int | None:
