@@ -124,3 +124,4 @@ def test_what_was_made_up_is_called_so():
         "Made up for this run. In Python: ViberSession.from_env()",
         "These are public test values. In Python: ViberSession.from_env()",
     ]
+    assert said[-1] == "What arrives is forgotten when it ends; delete the ledger that you used with it."

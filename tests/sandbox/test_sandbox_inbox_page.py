@@ -180,6 +180,30 @@ async def test_buttons_move_a_campaign_on(opened, client, sandbox):
     assert sandbox.requests_of("unknown") == ()
 
 
+async def test_a_button_that_can_do_nothing_says_why(opened, client, sandbox):
+    """To a pointer, and to whoever presses it."""
+    await create(client, message="Sale")
+    sandbox.approve(90241)
+    sandbox.move(90241, SandboxFate.READ)
+    page = await opened()
+    await page.get_by_label("New ones wait for me").uncheck(force=True)
+    why = "It has run its course; switch on “New ones wait for me”"
+    deliver = page.get_by_role("button", name="Deliver", exact=True)
+    await expect(deliver).to_have_attribute("title", why)
+    await expect(page.get_by_role("button", name="Approve")).to_have_attribute("title", "It is approved already")
+    await expect(page.get_by_role("button", name="Click")).to_have_attribute("title", "It has no button to click")
+    await deliver.click(force=True)
+
+    await expect(page.locator("#toast")).to_have_text(why)
+
+
+async def test_nothing_is_said_of_what_arrived_before_that_is_known(window, sandbox):
+    """Not in the page as it is served, before its script has had an answer."""
+    served = await window.request.get(sandbox.url, headers={"accept": "text/html"})
+
+    assert '<div class="nothing" id="no-campaigns" hidden>' in await served.text()
+
+
 async def test_a_picture_is_fetched_only_when_it_is_asked_for(opened, client):
     """Whoever serves it would else learn that somebody looks."""
     async with Sandbox() as elsewhere:

@@ -133,6 +133,7 @@ def introduce(serving: Sandbox, host: str, access: Access, show: Show) -> None:
     show.say("")
     known = "Made up for this run" if "credentials" in access.made_up else "These are public test values"
     show.say(f"{known}. In Python: ViberSession.from_env()")
+    show.say("What arrives is forgotten when it ends; delete the ledger that you used with it.")
 
 
 def inbox_address(address: str, access: Access) -> str:

@@ -462,16 +462,23 @@ function drawMoves(each) {
   const all = [["approve", "Approve"], ...MOVES];
   keyed($("moves"), all, ([name]) => name, ([name, label]) => buildMove(name, label), (node, [name, label]) => {
     node.setAttribute("aria-disabled", String(!can[name]));
-    node.title = name === "clicked" && each.button === null ? "It has no button to click" : "";
+    node.title = can[name] ? "" : whyNot(name, each);
     setText(node.lastChild, chosen.size && name !== "approve" ? `${label} ${chosen.size}` : label);
   });
+}
+
+// A button that can do nothing says why, to a pointer and to whoever presses it.
+function whyNot(name, each) {
+  if (name === "approve") return "It is approved already";
+  if (name === "clicked" && each.button === null) return "It has no button to click";
+  return `It has run its course${known.get("account").by_hand ? "" : "; switch on “New ones wait for me”"}`;
 }
 
 function buildMove(name, label) {
   return make("button", { type: "button", className: name === "approve" ? "button primary" : "button", on: { click: move } }, ...(name === "approve" ? [] : [icon(ICONS[name])]), make("span", {}, label));
   function move(event) {
-    if (event.currentTarget.getAttribute("aria-disabled") === "true") return;
-    if (name === "approve") press("approve", { id: open });
+    if (event.currentTarget.getAttribute("aria-disabled") === "true") show("toast", event.currentTarget.title);
+    else if (name === "approve") press("approve", { id: open });
     else press("move", { id: open, fate: name, phones: [...chosen] });
   }
 }
