@@ -1,7 +1,7 @@
 # ruff: noqa: DTZ001 - the provider's times have no zone
 import copy
 import pickle
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -390,6 +390,38 @@ def test_there_is_one_converter_for_each_zone():
     assert make_converter(None) is make_converter(None)
     assert make_converter(KYIV) is make_converter(KYIV)
     assert make_converter(KYIV) is not make_converter(None)
+
+
+class Unhashable(tzinfo):
+    """A zone that somebody wrote, who compares it by what it says."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return isinstance(other, Unhashable)
+
+    def utcoffset(self, moment):
+        return timedelta(hours=5)
+
+
+def test_a_zone_that_cannot_be_kept_is_used_all_the_same():
+    """It costs a converter each time."""
+    assert when("2019-03-26 12:40:05", Unhashable()).utcoffset() == timedelta(hours=5)
+
+
+@frozen
+class Mixed:
+    ours: bool = field(default=True, metadata=NOT_ON_THE_WIRE)
+    id: int = field(kw_only=True, default=0)
+    _hidden: str = field(kw_only=True, default="x", metadata=NOT_ON_THE_WIRE)
+
+
+def test_a_field_of_ours_may_stand_before_those_of_the_wire():
+    """And what is private to a result is in none of its pictures."""
+    found = make_converter(None).structure({"id": 5, "ours": False}, Mixed)
+
+    assert (found.ours, found.id) == (True, 5)
+    assert to_dict(found) == {"ours": True, "id": 5}
 
 
 def test_free_text_is_shown_in_brief():
