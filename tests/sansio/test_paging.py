@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from viber_async._sansio import paging
 from viber_async._sansio.paging import ANCHORS, MAX_LIMIT, MAX_OFFSET, REPAIR_LIMIT, STALE_LIMIT, Walk
+from viber_async._sansio.privacy import shown
 from viber_async.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -242,11 +243,12 @@ def test_a_single_row_with_limit_1_and_no_total_does_not_show_the_end():
     assert (trip.got, trip.report.doubts) == ([7], ("the last page did not show that it was the last",))
 
 
-def test_a_walk_from_the_middle_gives_the_rest_and_says_where_it_began():
+@pytest.mark.parametrize("offset", [1, 20])
+def test_a_walk_from_the_middle_gives_the_rest_and_says_where_it_began(offset):
     """Complete is only what began at offset 0."""
-    trip = travel(Walk(limit=10, offset=20), still(list(range(25)), totals=False))
+    trip = travel(Walk(limit=10, offset=offset), still(list(range(25)), totals=False))
 
-    assert trip.got == [20, 21, 22, 23, 24]
+    assert trip.got == list(range(offset, 25))
     assert trip.report.doubts == ("the walk did not begin at offset 0",)
 
 
@@ -416,6 +418,21 @@ def test_whatever_spoils_the_proof_is_named(answers, total, doubt):
 
     assert doubt in report.doubts
     assert not report.complete
+
+
+@pytest.mark.parametrize(
+    ("limit", "answers", "doubt"),
+    [
+        (4, [[1, 2, 3, 4], [3, 4, 5, 6], [6, 5, 7]], "rows did not keep their order"),
+        (1, [[1], [2], [3]], "two pages could not be shown to join"),
+    ],
+)
+def test_a_doubt_does_not_dispel_another(limit, answers, doubt):
+    """Each is named, whichever came first."""
+    pages, totals = iter(answers), iter([90, 91])
+    report = travel(Walk(limit=limit), lambda _, __: (next(pages, []), next(totals, None))).report
+
+    assert {doubt, "the total changed during the walk"} <= set(report.doubts)
 
 
 def test_a_total_that_changes_on_the_way_spoils_the_proof_even_if_it_comes_back():
@@ -978,7 +995,7 @@ def test_a_bad_limit_is_refused(limit):
     with pytest.raises(ValidationError, match="1 to 1000") as caught:
         Walk(limit=limit)
 
-    assert caught.value.field == "limit"
+    assert (caught.value.field, caught.value.shown) == ("limit", shown(limit))
 
 
 @pytest.mark.parametrize("offset", [-1, MAX_OFFSET + 1, True, 1.0, "1", None])
@@ -987,7 +1004,7 @@ def test_a_bad_offset_is_refused(offset):
     with pytest.raises(ValidationError, match="0 to 999999999") as caught:
         Walk(limit=10, offset=offset)
 
-    assert caught.value.field == "offset"
+    assert (caught.value.field, caught.value.shown) == ("offset", shown(offset))
 
 
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (MAX_LIMIT, MAX_OFFSET)])
@@ -1008,9 +1025,14 @@ def changed(place: int, value: object) -> str:
     return sealed(*GOOD[:place], value, *GOOD[place + 1 :])
 
 
-def test_a_token_can_be_read_back():
-    """The shape that the next test spoils."""
-    assert Walk(limit=2, token=sealed(*GOOD)).token() == sealed(*GOOD)
+@pytest.mark.parametrize("fields", [GOOD, (1, "blacklist", 3, 9, 2, 2, 1, 7, 12, 5, "7 8")])
+def test_a_token_can_be_read_back(fields):
+    """The shape that the next test spoils; whatever was counted goes on."""
+    walk = Walk(limit=2, name=fields[1], token=sealed(*fields))
+    report = walk.report()
+
+    assert walk.token() == sealed(*fields)
+    assert (report.distinct, report.duplicates, report.repairs, report.requests, report.total_first) == fields[4:9]
 
 
 @pytest.mark.parametrize(
@@ -1054,28 +1076,31 @@ def test_a_token_can_be_read_back():
 )
 def test_a_token_that_we_did_not_write_is_refused(token):
     """Cut, padded, of another version, or made up."""
-    with pytest.raises(ValidationError, match="not a token of this version") as caught:
+    with pytest.raises(ValidationError) as caught:
         Walk(limit=2, token=token)
 
-    assert caught.value.field == "token"
+    assert (caught.value.field, caught.value.shown) == ("token", shown(token))
+    assert caught.value.rule == "not a token of this version; hand back pages.token as it was"
 
 
 def test_a_token_of_another_list_is_refused():
     """Ids of one list mean nothing in the other."""
     token = Walk(limit=2, name="campaigns").token()
 
-    with pytest.raises(ValidationError, match="another list") as caught:
+    with pytest.raises(ValidationError) as caught:
         Walk(limit=2, token=token, name="blacklist")
 
-    assert caught.value.field == "token"
+    assert (caught.value.field, caught.value.shown) == ("token", shown(token))
+    assert caught.value.rule == "a token of another list; resume the list that it was taken from"
 
 
 def test_an_offset_beside_a_token_is_refused():
     """Two beginnings are one too many."""
-    with pytest.raises(ValidationError, match="leave the offset out") as caught:
+    with pytest.raises(ValidationError) as caught:
         Walk(limit=2, offset=5, token=sealed(*GOOD))
 
-    assert caught.value.field == "offset"
+    assert (caught.value.field, caught.value.shown) == ("offset", "5")
+    assert caught.value.rule == "a token already says where to begin; leave the offset out"
 
 
 def test_a_token_beyond_every_offset_ends_at_once():
