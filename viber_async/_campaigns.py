@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Literal, Unpack
 
+    from viber_async._following import Until
     from viber_async._sansio.campaigns import (
         Button,
         Campaign,
@@ -213,14 +214,13 @@ class Campaigns:
         """
         return await self._caller.get(calls.get_campaign(campaign_id))
 
-    def watch(
-        self, campaign_id: int, *, every: float = WATCH_EVERY, until: Callable[[Campaign], bool] | None = None
-    ) -> CampaignWatch:
+    def watch(self, campaign_id: int, *, every: float = WATCH_EVERY, until: Until | None = None) -> CampaignWatch:
         """Give a campaign at once, and then each time something in it has changed, until it is over.
 
         It is looked at *every* so many seconds, and is over once all its messages went out and each was delivered or
-        given up; reads and clicks may come for days after that. *until* is a function of the `Campaign` that says
-        otherwise, such as ``lambda campaign: False`` for no end. What the provider does not let through is never over.
+        given up; reads and clicks may come for days after that. *until* is a function of the `Campaign`, async or not,
+        that says otherwise, such as ``lambda campaign: False`` for no end. What the provider does not let through is
+        never over.
 
         Raises, while iterating:
             NotFoundError: the account has no such campaign.

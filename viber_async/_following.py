@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import inspect
+from typing import TYPE_CHECKING, TypeAlias
 
 from viber_async import _defaults as defaults
 from viber_async._sansio.following import is_over
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from viber_async._sansio.campaigns import Campaign
+
+Until: TypeAlias = "Callable[[Campaign], bool | Awaitable[bool]]"
+"""Tells whether a campaign is over for whoever watches it."""
 
 
 class CampaignWatch:
@@ -28,7 +32,7 @@ class CampaignWatch:
         get: Callable[[], Awaitable[Campaign]],
         *,
         every: float,
-        until: Callable[[Campaign], bool] | None,
+        until: Until | None,
     ) -> None:
         if until is not None and not callable(until):
             raise refused("until", until, "a function that takes a Campaign, or None")
@@ -45,16 +49,20 @@ class CampaignWatch:
     async def __anext__(self) -> Campaign:
         if self._looking:
             raise UsageError("this campaign is being watched by another task; give each a watch of its own")
-        if self._last is not None and self._until(self._last):
-            raise StopAsyncIteration
         self._looking = True
         try:
+            if self._last is not None and await self._is_over(self._last):
+                raise StopAsyncIteration
             while (now := await self._look()) == self._last:
                 pass
         finally:
             self._looking = False
         self._last = now
         return now
+
+    async def _is_over(self, campaign: Campaign) -> bool:
+        over = self._until(campaign)
+        return await over if inspect.isawaitable(over) else over
 
     async def _look(self) -> Campaign:
         clock = asyncio.get_running_loop().time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.shell.clock import in_virtual_time
 from tests.shell.provider import no, ok
 from tests.shell.sessions import session_over
-from viber_async import ConfigurationError, ServerError, UsageError, ValidationError
+from viber_async import Campaign, ConfigurationError, ServerError, UsageError, ValidationError
 
 
 def campaign(status: str, delivered: int, *, sent: int = 2) -> Any:
@@ -58,6 +59,29 @@ async def test_a_watch_ends_when_its_caller_says() -> None:
     assert seen == [0, 1]
     assert 60 <= asyncio.get_running_loop().time() - began < 61
     assert len(provider.requests) == 2
+
+
+@in_virtual_time
+async def test_a_watch_awaits_what_its_caller_asks_elsewhere() -> None:
+    """An async function, or anything else that gives something to await; two at once are refused meanwhile too."""
+    session, provider = at(campaign("sending", 0), campaign("sending", 1), campaign("sent", 2))
+
+    async def until(campaign: Campaign) -> bool:
+        await asyncio.sleep(1)
+        return campaign.statistics.delivered > 0
+
+    async with session:
+        for function in (until, partial(until)):
+            provider.replies[:] = [campaign("sending", 0), campaign("sending", 1), campaign("sent", 2)]
+            watch = session.campaigns.watch(7, until=function)
+            seen = [(await anext(watch)).statistics.delivered]
+            reader = asyncio.ensure_future(anext(watch))
+            await asyncio.sleep(0.5)
+            with pytest.raises(UsageError, match="another task"):
+                await anext(watch)
+            seen += [(await reader).statistics.delivered, *[c.statistics.delivered async for c in watch]]
+
+            assert seen == [0, 1]
 
 
 @in_virtual_time
