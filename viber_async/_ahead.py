@@ -3,7 +3,8 @@
 One page after another, a walk waits a round trip for each, in which the account would allow several. So the next page
 is asked for as soon as the one before has had its turn in the rate limit, and not sooner: a walk has one request at a
 time in that queue, as if it asked for nothing ahead, and as many on their way as fit into a round trip, which nobody
-has to measure.
+has to measure. Where the provider refuses several pages at once, the first of them waits again, and the walk lets go of
+the others.
 
 A page that came to nothing while nobody waited for it is nobody's error: it is asked for again when its turn comes.
 """
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from attrs import define, field, frozen
 
 from viber_async._tasks import until_done
-from viber_async.errors import ViberError
+from viber_async.errors import SessionClosedError, ViberError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from viber_async._journey import OnTurn
     from viber_async._sansio.paging import Walk
 
 P = TypeVar("P")
@@ -61,13 +63,15 @@ class Room:
 class Asking(Generic[P]):
     """Who asks for the pages of one list."""
 
-    fetch: Callable[[int, int, Callable[[], None]], Coroutine[None, None, P]]
-    """Gives a page by limit and offset, and says when its request may leave."""
+    fetch: Callable[[int, int, OnTurn], Coroutine[None, None, P]]
+    """Gives a page by limit and offset, and tells of its turns."""
     start: Callable[[Callable[[], Coroutine[None, None, P]]], asyncio.Task[P]]
     """Runs that in a task that somebody owns."""
     room: Room
+    check: Callable[[], object]
+    """Raises where the session cannot be used: it is closed, or of another event loop, thread or process."""
 
-    def ask(self, limit: int, offset: int, on_turn: Callable[[], None]) -> asyncio.Task[P]:
+    def ask(self, limit: int, offset: int, on_turn: OnTurn) -> asyncio.Task[P]:
         """Start to ask for a page."""
         return self.room.take(self.start(partial(self.fetch, limit, offset, on_turn)))
 
@@ -77,12 +81,13 @@ class _Asked(Generic[P]):
     """A page that was asked for."""
 
     task: asyncio.Task[P] = field(init=False)
-    had_turn: bool = field(default=False, init=False)
+    wants_turn: bool = field(default=True, init=False)
+    has_left: bool = field(default=False, init=False)
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether it still waits for its turn."""
-        return not self.had_turn and not self.task.done()
+        """Tell whether it waits for its turn, the first or another."""
+        return self.wants_turn and not self.task.done()
 
     @property
     def came_to_nothing(self) -> bool:
@@ -105,7 +110,12 @@ class Ahead(Generic[P]):
         """Give the page at *offset*, where the walk stands; nothing is asked for beyond *until* rows.
 
         Whatever ends this but a page lets go of all that was asked for ahead.
+
+        Raises:
+            SessionLoopError: it is another event loop's; what was asked for there stays.
+
         """
+        self._asking.check()
         self._until, self._context, self._halted = until, copy_context(), False
         self.sort_out()
         asked = self._asked.get(offset)
@@ -126,14 +136,20 @@ class Ahead(Generic[P]):
             self._read = None
             self._asked.pop(offset, None)
         self._halt()
-        if asked.task.cancelled():  # by the end of the session, which whoever asks again is told
-            return await self.page(offset, until=until)
+        if asked.task.cancelled():  # by the end of the session, of which this tells, or by somebody below
+            self._asking.check()
         return asked.task.result()  # which raises
 
     def sort_out(self) -> None:
         """Let go of what the walk will not want any more."""
         wanted = self._walk.wanted(PAGES)
         self._let_go([offset for offset in self._asked if offset not in wanted])
+
+    def check_close(self) -> None:
+        """Raise `SessionLoopError` if something is under way in another event loop, where alone it can be let go of."""
+        if any(not asked.task.done() for asked in self._asked.values()):
+            with suppress(SessionClosedError):  # which ends it too
+                self._asking.check()
 
     async def aclose(self) -> None:
         """Let go of everything, and wait until that is so; the page that somebody waits for comes all the same."""
@@ -149,14 +165,19 @@ class Ahead(Generic[P]):
 
     def _ask(self, offset: int) -> _Asked[P]:
         asked = _Asked[P]()
-        asked.task = self._asking.ask(self._walk.limit, offset, partial(self._has_turn, asked))
+        asked.task = self._asking.ask(self._walk.limit, offset, partial(self._hear, asked))
         self._asked[offset] = asked
         return asked
 
-    def _has_turn(self, asked: _Asked[P]) -> None:
-        # In the context of the reader: what is asked for ahead is no part of the call whose turn has come.
-        asked.had_turn = True
-        asyncio.get_running_loop().call_soon(self._go_on, context=self._context)
+    def _hear(self, asked: _Asked[P], *, has_turn: bool) -> None:
+        asked.wants_turn = not has_turn
+        if has_turn:
+            asked.has_left = True
+            # In the context of the reader: what is asked for ahead is no part of the call whose turn has come.
+            asyncio.get_running_loop().call_soon(self._go_on, context=self._context)
+        else:
+            waiting = sorted(offset for offset, each in self._asked.items() if each.is_waiting)
+            self._let_go(waiting[1:])  # the page that somebody reads is the first of all
 
     def _go_on(self) -> None:
         """Ask for the next page that is wanted, if there is room and none waits for its turn."""
@@ -172,4 +193,4 @@ class Ahead(Generic[P]):
         for offset in offsets:
             asked = self._asked.pop(offset)
             asked.task.cancel()
-            self._walk.leave_out(asked.had_turn)
+            self._walk.leave_out(asked.has_left)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from viber_async._exchange import Reply
+    from viber_async._journey import OnTurn
     from viber_async._sansio.blacklist import BlacklistEntry
     from viber_async._sansio.call import Call
     from viber_async._sansio.paging import Page
@@ -241,7 +242,7 @@ class Blacklist:
             errands.sync(self._caller, source, terms, journal=journal, still_wanted=still_wanted, progress=progress)
         )
 
-    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None] | None = None) -> Page[BlacklistEntry]:
+    async def _page(self, limit: int, offset: int, on_turn: OnTurn | None = None) -> Page[BlacklistEntry]:
         return await self._caller.get(calls.list_blacklist(limit, offset), on_turn)
 
     async def _in_batches(

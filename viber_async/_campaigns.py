@@ -23,11 +23,12 @@ from viber_async._sansio.recipient_stream import RecipientStream
 from viber_async.errors import Delivery, ValidationError, ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import timedelta
     from typing import Literal, Unpack
 
     from viber_async._following import Until
+    from viber_async._journey import OnTurn
     from viber_async._sansio.campaigns import (
         Button,
         Campaign,
@@ -266,7 +267,7 @@ class Campaigns:
         before = self._caller.server_now() if by_server else datetime.now(UTC)
         return handle_of(draft, sent_after=after, sent_before=before or after, by_server=by_server)
 
-    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None] | None = None) -> Page[CampaignSummary]:
+    async def _page(self, limit: int, offset: int, on_turn: OnTurn | None = None) -> Page[CampaignSummary]:
         return await self._caller.get(calls.list_campaigns(limit, offset), on_turn)
 
 

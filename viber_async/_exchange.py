@@ -218,7 +218,7 @@ class Exchange:
                 request.headers["authorization"] = f"Bearer {current.value}"
             self.counters.requests += 1
             if on_turn is not None:
-                on_turn()
+                on_turn(has_turn=True)
 
         journey.flight = Flight(
             endpoint=f"{call.method} {call.kind}",
@@ -230,6 +230,8 @@ class Exchange:
             body_secret=call.secret,
             entering=entering,
         )
+        if journey.had_turn and on_turn is not None:
+            on_turn(has_turn=False)
         journey.had_turn = True
 
     def _may_replay(self, bearer: Bearer | None, error: AuthenticationError, journey: Journey) -> bool:

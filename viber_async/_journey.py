@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from attrs import define, field, frozen
 
@@ -15,7 +15,7 @@ from viber_async._sansio.call import Kind
 from viber_async.errors import DeadlineExceededError, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from viber_async._sansio.call import Call
     from viber_async._sansio.rate import Lane
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 GRACE: Final = 1.0
 """Seconds that a request whose caller was cancelled may still take: most answers come, and keep their connection.
 Creating a campaign has until its deadline, because whatever comes back is worth knowing."""
+
+
+class OnTurn(Protocol):
+    """Is told of the turns of a call."""
+
+    def __call__(self, *, has_turn: bool) -> None:
+        """Hear that an attempt has had its turn, or that another one is to wait for a turn again."""
 
 
 @frozen(kw_only=True)
@@ -78,8 +85,8 @@ class Journey:
     """What runs it."""
     watch: Watch | None = field(default=None, repr=False, init=False)
     """Who watches it, if anybody does."""
-    on_turn: Callable[[], None] | None = field(default=None, repr=False, init=False)
-    """Called whenever an attempt of it has had its turn."""
+    on_turn: OnTurn | None = field(default=None, repr=False, init=False)
+    """Told of the turns of its attempts."""
     _timer: asyncio.TimerHandle | None = field(default=None, repr=False, init=False)
 
     @property

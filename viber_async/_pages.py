@@ -135,6 +135,8 @@ class Pages(Generic[Row]):
     async def aclose(self) -> None:
         """End the walk and let go of what was read ahead; `token`, `total` and `report` stay readable."""
         if not self._closed:
+            if self._ahead is not None:
+                self._ahead.check_close()
             self._dropped = self._waiting()
             self._ready = iter(())
             self._held = []

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from viber_async._auth import Bearer
+    from viber_async._journey import OnTurn
     from viber_async._ledger import Ledger
     from viber_async._limiter import RateLimiter
     from viber_async._middleware import Middleware
@@ -355,16 +356,16 @@ class Caller:
         self._parts.open()
         return self._parts.tasks.start(work())
 
-    def asking(self, fetch: Callable[[int, int, Callable[[], None]], Coroutine[None, None, T]]) -> Asking[T]:
+    def asking(self, fetch: Callable[[int, int, OnTurn], Coroutine[None, None, T]]) -> Asking[T]:
         """Give what asks for the pages of a walk by *fetch*, several at once."""
-        return Asking(fetch, self.start, self._parts.room)
+        return Asking(fetch, self.start, self._parts.room, self._parts.open)
 
     def server_now(self) -> datetime | None:
         """Give the provider's time, if an answer has told it."""
         told = self._parts.server_time
         return None if told is None else told.at(asyncio.get_running_loop().time())
 
-    def journey(self, call: Call[T], on_turn: Callable[[], None] | None = None) -> Journey:
+    def journey(self, call: Call[T], on_turn: OnTurn | None = None) -> Journey:
         """Give what tells how far *call* has come, to be handed to `reply`; *on_turn* is told of its turns."""
         journey = Journey(call, self._options)
         journey.on_turn = on_turn
@@ -381,8 +382,8 @@ class Caller:
         self._parts.hear(reply.answer.headers.get("date"))
         return reply
 
-    async def get(self, call: Call[T], on_turn: Callable[[], None] | None = None) -> T:
-        """Give the result of *call*; *on_turn* is told when it may leave."""
+    async def get(self, call: Call[T], on_turn: OnTurn | None = None) -> T:
+        """Give the result of *call*; *on_turn* is told of its turns."""
         journey = None if on_turn is None else self.journey(call, on_turn)
         return (await self.reply(call, journey)).value
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import partial
 
@@ -12,16 +14,24 @@ import pytest
 from attrs import define, field
 
 from tests.sansio.test_paging import WALKS, Drifting
-from tests.shell.clock import in_virtual_time, run
-from tests.shell.provider import no, ok
+from tests.shell.clock import VirtualTimeLoop, in_virtual_time, run
+from tests.shell.provider import THROTTLED, no, ok
 from tests.shell.sessions import session_over
 from tests.sync.blacklist import BlacklistProvider
+from viber_async import BlacklistEntry, ViberSession
 from viber_async._ahead import PAGES, Asking, Room
 from viber_async._pages import Pages
 from viber_async._sansio.blacklist import PATH
 from viber_async._sansio.paging import Page
 from viber_async._tasks import TaskOwner
-from viber_async.errors import ServerError, SessionClosedError, UsageError, ValidationError, ViberError
+from viber_async.errors import (
+    ServerError,
+    SessionClosedError,
+    SessionLoopError,
+    UsageError,
+    ValidationError,
+    ViberError,
+)
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
@@ -45,7 +55,7 @@ class Server:
     most_waiting: int = 0
     owner: TaskOwner = field(factory=TaskOwner)
 
-    async def fetch(self, limit: int, offset: int, on_turn=lambda: None) -> Page[int]:
+    async def fetch(self, limit: int, offset: int, on_turn=lambda **_: None) -> Page[int]:
         self.asked.append(offset)
         self.contexts.add(WHO.get())
         self.waiting += 1
@@ -57,7 +67,7 @@ class Server:
         self.left.append(offset)
         self.flying += 1
         self.most = max(self.most, self.flying)
-        on_turn()
+        on_turn(has_turn=True)
         try:
             await asyncio.sleep(self.way)
         finally:
@@ -66,11 +76,14 @@ class Server:
             raise self.trouble[offset].pop()
         return self.page(limit, offset)
 
+    def check(self) -> None:
+        """Take whoever asks."""
+
     def page(self, limit: int, offset: int) -> Page[int]:
         return Page(tuple(range(self.count)[offset : offset + limit]), total=self.count if self.totals else None)
 
     def pages(self, *, connections: int = 10, room: Room | None = None, **how) -> Pages[int]:
-        asking = Asking(self.fetch, lambda work: self.owner.start(work()), room or Room(connections))
+        asking = Asking(self.fetch, lambda work: self.owner.start(work()), room or Room(connections), self.check)
         return Pages(self.fetch, asking=asking, key=lambda row: row, **{"limit": 10, **how})
 
 
@@ -286,7 +299,8 @@ async def test_what_cannot_be_asked_for_ahead_is_told_to_who_reads_on() -> None:
             raise SessionClosedError("closed")
         return server.owner.start(work())
 
-    pages = Pages(server.fetch, asking=Asking(server.fetch, start, Room(10)), key=lambda row: row, limit=10)
+    asking = Asking(server.fetch, start, Room(10), server.check)
+    pages = Pages(server.fetch, asking=asking, key=lambda row: row, limit=10)
     with pytest.raises(SessionClosedError):
         await pages.collect()
 
@@ -380,6 +394,21 @@ async def test_a_cancel_in_the_instant_of_an_answer_loses_nothing() -> None:
         await reading
 
     assert await pages.collect() == list(range(500))
+
+
+@in_virtual_time
+async def test_a_page_that_somebody_below_cancelled_is_a_cancel_to_who_reads() -> None:
+    """It is asked for once, and again by whoever reads on; nothing is left behind."""
+    server = Server(turn=0.1, trouble={63: [asyncio.CancelledError()]})
+    pages = server.pages()
+    got: list[int] = []
+    with pytest.raises(asyncio.CancelledError):
+        await read_into(got, pages)
+    await asyncio.sleep(0.001)
+
+    assert (got[-1], server.asked.count(63)) == (65, 1)
+    assert (server.flying, server.waiting, len(server.owner)) == (0, 0, 0)
+    assert got + [row async for row in pages] == list(range(500))
 
 
 class Hostile(Server):
@@ -522,6 +551,117 @@ async def test_ahead_false_asks_for_one_page_after_another() -> None:
         await session.blacklist.list(limit=10, ahead=False).collect()
 
     assert min(b - a for a, b in zip(provider.arrived, provider.arrived[1:], strict=False)) >= 0.4
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+@in_virtual_time
+async def test_a_middleware_that_is_cancelled_by_others_is_asked_once(ahead: bool) -> None:
+    """Such as one that awaits what a job shares with another, which was cancelled; pages behind it are no harm."""
+    provider, passed = Far(500, trip=0.4), list[int]()
+
+    async def stop_short(attempt, call_next):
+        if provider.requests:
+            passed.append(attempt.number)
+            raise asyncio.CancelledError
+        return await call_next(attempt)
+
+    session, _ = session_over(provider=provider, middleware=[stop_short])
+    async with session:
+        with pytest.raises(asyncio.CancelledError):
+            await session.blacklist.list(limit=10, ahead=ahead).collect()
+
+    assert (len(provider.requests), passed) == (1, [1])
+
+
+def far_in_its_walk(first: asyncio.Runner) -> tuple[ViberSession, Pages[BlacklistEntry]]:
+    """Give a session and a walk of it with pages under way, in the loop of *first*."""
+    session, _ = session_over(provider=Far(500, trip=0.4))
+    pages = session.blacklist.list(limit=10)
+
+    async def begin() -> None:
+        for _ in range(38):
+            await anext(pages)
+
+    first.run(begin())
+    return session, pages
+
+
+async def until_refused(reading: Awaitable[object]) -> float:
+    """Give the seconds until *reading* is refused."""
+    began = now()
+    with pytest.raises(SessionLoopError):
+        await reading
+    return now() - began
+
+
+@pytest.mark.parametrize("read", [Pages.collect, Pages.aclose])
+def test_in_another_event_loop_a_walk_says_so_at_once(
+    read: Callable[[Pages[BlacklistEntry]], Awaitable[object]],
+) -> None:
+    """As any other call; what was asked for in its own loop stays, and the walk goes on there."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first, asyncio.Runner(loop_factory=VirtualTimeLoop) as second:
+        session, pages = far_in_its_walk(first)
+
+        assert second.run(until_refused(read(pages))) == 0
+        assert len(first.run(pages.collect())) == 500 - 38
+        first.run(session.aclose())
+
+
+def test_in_another_process_a_walk_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child has the loop of its parent, and none of what runs there."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        session, pages = far_in_its_walk(first)
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: 1)
+            waited = first.run(until_refused(pages.collect()))
+
+        assert waited == 0
+        assert len(first.run(pages.collect())) == 500 - 38
+        first.run(session.aclose())
+
+
+@in_virtual_time
+async def test_pages_of_a_session_that_is_being_closed_close_without_a_word() -> None:
+    """Both are closed at once; whoever reads on is told."""
+    session, _ = session_over(provider=Far(500, trip=0.4))
+    pages = session.blacklist.list(limit=10)
+    for _ in range(38):
+        await anext(pages)
+    closing = asyncio.create_task(session.aclose())
+    await asyncio.sleep(0)
+    await pages.aclose()
+    await closing
+
+    assert "0 calls under way" in repr(session)
+
+
+@pytest.mark.parametrize("slowly", [True, False])
+@in_virtual_time
+async def test_one_request_of_a_walk_waits_after_a_refusal_too(slowly: bool) -> None:
+    """All that were under way are refused: the first waits again, and the others are let go of until they are due."""
+    provider, most = Far(1000, trip=0.8), 0
+    refusal = no(429, THROTTLED, retry_after="1")
+    provider.faults.append(lambda request: refusal if 8 < len(provider.requests) <= 14 else None)
+    session, _ = session_over(provider=provider)
+
+    async def look() -> None:
+        nonlocal most
+        while True:
+            most = max(most, session.statistics().rate.waiting["interactive"])
+            await asyncio.sleep(0.01)
+
+    async with session:
+        looking = asyncio.create_task(look())
+        pages = session.blacklist.list(limit=10)
+        rows = await taken(pages, 40)
+        if slowly:
+            await asyncio.sleep(60)
+        rows += await pages.collect()
+        looking.cancel()
+        refused = session.statistics().throttled
+
+    assert (most, len(rows), pages.report.complete) == (1, 1000, True)
+    assert refused == 6
 
 
 @pytest.mark.parametrize("ahead", [0, 1, None, "yes"])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from viber_async._exchange import Reply
+    from viber_async._journey import OnTurn
     from viber_async._sansio.call import Call
     from viber_async._sansio.number_page import NumberPage
     from viber_async._sansio.paging import WalkReport
@@ -104,7 +105,7 @@ class Bulk:
             await ahead.aclose()
         return walk.report()
 
-    async def _page(self, limit: int, offset: int, on_turn: Callable[[], None], *, detailed: bool) -> NumberPage:
+    async def _page(self, limit: int, offset: int, on_turn: OnTurn, *, detailed: bool) -> NumberPage:
         """Give one page; whoever lets go of it need not wait, since a read does no harm."""
         call = list_numbers(limit, offset, detailed=detailed)
         journey = self.caller.journey(call, on_turn)
