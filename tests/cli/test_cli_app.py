@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -76,6 +77,27 @@ def test_a_wrong_command_line_is_said_in_one_line(capsys, args, said):
     assert error.startswith("viber-async: ")
     assert said in error
     assert error.endswith("see viber-async --help\n")
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "1.5", "-1", "9e3"])
+@pytest.mark.parametrize("what", [("senders", "show"), ("campaigns", "show"), ("campaigns", "watch")])
+def test_an_id_that_is_none_is_named_with_the_rule(capsys, what, value):
+    """As every value is."""
+    assert run([*what, "--", value]) == 64
+    assert f"'{value}': an id is a whole number from 1, as `list` shows it; see viber" in capsys.readouterr().err
+
+
+def test_a_flag_is_shown_as_one(capsys):
+    """It takes no value."""
+    run(["senders", "list", "--help"])
+
+    assert re.search(r"--json +Print the result", capsys.readouterr().out)
+
+
+def test_a_misspelt_command_is_told_how_it_is_spelt(capsys):
+    """With one mark at its end."""
+    assert run(["senders", "shwo"]) == 64
+    assert not re.search(r"[?.];", capsys.readouterr().err)
 
 
 def test_a_demo_that_adds_up_exits_with_0(small, terminal, monkeypatch):

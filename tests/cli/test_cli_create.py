@@ -167,7 +167,16 @@ def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
         ([*ONE, "--draft", "draft.yaml"], "--sender: the draft has sender_id already"),
         ([*ONE, "--draft", "absent.yaml"], "--draft: absent.yaml cannot be read: No such file"),
         ([*ONE, "--draft", "latin.yaml"], "--draft: latin.yaml is not UTF-8"),
-        ([*ONE, "--draft", "typo.yaml"], "send_dat: no such key"),
+        (
+            [*ONE, "--draft", "typo.yaml"],
+            "typo.yaml: send_dat: no such key in the provider's API (did you mean send_date?)",
+        ),
+        ([*ONE[:-2], "--draft", "far.yaml"], "far.yaml: xyz: no such key in the provider's API; got"),
+        (
+            [*ONE, "--draft", "part.yaml"],
+            "part.yaml: button.txt: no such key in the provider's API (did you mean text?)",
+        ),
+        ([*USUAL, "--to", "0931111111", "--draft", "named.yaml"], "viber-async: recipients"),
         ([*USUAL, "--to", "0931111111"], "a phone starts with its country code"),
         ([*ONE, "--send-at", "2001-01-01 10:00:00"], "past in every time zone"),
         ([*ONE, "--send-at", "tomorrow"], '"now" or YYYY-MM-DD HH:MM:SS'),
@@ -191,6 +200,9 @@ def test_what_is_wrong_is_refused_at_the_door(provider, create, tmp_path, monkey
         "long.txt": "".join(f"{FIRST + i}\n" for i in range(1001)),
         "draft.yaml": "sender_id: 1\n",
         "typo.yaml": "send_dat: now\n",
+        "far.yaml": "xyz: now\n",
+        "part.yaml": "additional: {button: {txt: Go, link: https://example.com/}}\n",
+        "named.yaml": "task_name: spring\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

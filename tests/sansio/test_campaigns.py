@@ -1173,6 +1173,17 @@ def test_a_half_made_draft_shows_what_it_has():
 # What a refusal says
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"), [("mesage", " (did you mean message?)"), ("send_dat", " (did you mean send_date?)"), ("xyz", "")]
+)
+def test_a_misspelt_key_is_told_how_it_is_spelt(key, meant):
+    """Where one of the provider's is near."""
+    with pytest.raises(ValidationError, match=key) as caught:
+        made(**{key: "a"})
+
+    assert caught.value.rule == f"{NO_KEY}{meant}"
+
+
 WHOLE = "whole seconds from 60 to 86400, as an int or a timedelta"
 CONTENTS_RULE = "give text, text and button, text, button and image, or an image alone"
 NO_KEY = "no such key in the provider's API"

@@ -108,6 +108,7 @@ def test_what_is_not_regular_is_one_to_a_line(text: str) -> None:
 
 
 NAME = "column: name the column of the phones"
+WHICH = ": say which, with column= or --column"
 
 REFUSED = [
     ("[", None, "wanted: this looks like one JSON array; write one phone, or one object, to a line"),
@@ -127,10 +128,31 @@ REFUSED = [
     ("a,\nx,y", None, f"{NAME}; there are a, column 2"),
     ("a,\nx,y", "b", "column: there is no column 'b'; there are a, column 2"),
     ("a,b\nx,y", "c" * 50, "column: there is no column '" + "c" * 40 + "…'; there are a, b"),
-    (f"{P},{P}", None, f"{NAME}: their cells are phones in column 1, column 2"),
-    (f"phone,tel\nx,{P}", None, f"{NAME}: their names are those of phones in phone, tel"),
-    ("a, A \nx,y", "a", f"{NAME}: the name is given in a, A"),
-    ("number,numbers\nx,y", None, f"{NAME}: their cells are phones in number, numbers"),
+    (
+        f"{P},{P}",
+        None,
+        f"column: both column 1 and column 2 could hold the phones (their cells are phones){WHICH}",
+    ),
+    (
+        f"phone,tel\nx,{P}",
+        None,
+        f"column: both phone and tel could hold the phones (their names are those of phones){WHICH}",
+    ),
+    (
+        "a, A \nx,y",
+        "a",
+        f"column: both a and A could hold the phones (the name is given){WHICH}",
+    ),
+    (
+        "tel,phone,mobile\nx,y,z",
+        None,
+        f"column: each of tel, phone, mobile could hold the phones (their names are those of phones){WHICH}",
+    ),
+    (
+        "number,numbers\nx,y",
+        None,
+        f"column: both number and numbers could hold the phones (their cells are phones){WHICH}",
+    ),
     ("a;b,c\nx;y,z", None, f"{NAME}; there are a;b, c"),
     ("a," * 11 + "a", None, f"{NAME}; there are " + ", ".join("a" * 12)),
     ("a," * 12 + "a", None, f"{NAME}; there are " + ", ".join("a" * 12) + " and 1 more"),
@@ -174,7 +196,7 @@ def test_a_date_is_no_phone(text: str) -> None:
 @pytest.mark.parametrize("text", NO_DATES)
 def test_what_only_looks_like_a_date_may_be_a_phone(text: str) -> None:
     """So the column has to be named."""
-    with pytest.raises(ValidationError, match="their cells are phones in a, b"):
+    with pytest.raises(ValidationError, match="both a and b could hold the phones"):
         layout_of(["a,b", f"{text},{P}"], column=None, is_phone=lambda cell: cell not in ("a", "b"))
 
 

@@ -107,17 +107,17 @@ def test_a_column_can_be_named(row, header, column):
 
 
 UNCLEAR = [
-    ("{},{}", "", None, "name the column of the phones: their cells are phones in column 1, column 2"),
-    ("{},{}", "a,b\n", None, "name the column of the phones: their cells are phones in a, b"),
+    ("{},{}", "", None, "both column 1 and column 2 could hold the phones (their cells are phones)"),
+    ("{},{}", "a,b\n", None, "both a and b could hold the phones (their cells are phones)"),
     (
         "{},{}",
         "phone,mobile\n",
         None,
-        "their names are those of phones in phone, mobile",
+        "both phone and mobile could hold the phones (their names are those of phones)",
     ),
-    ("{},{}", "number,contact\n", None, "their cells are phones in number, contact"),
+    ("{},{}", "number,contact\n", None, "both number and contact could hold the phones (their cells are phones)"),
     ("x,y", "a,b\n", None, "name the column of the phones; there are a, b"),
-    ("x,{}", "a,a\n", "a", "name the column of the phones: the name is given in a, a"),
+    ("x,{}", "a,a\n", "a", "both a and a could hold the phones (the name is given)"),
     ("x,{}", "a,phone\n", "tel", "there is no column 'tel'; there are a, phone"),
     ("x,{}", "a,phone\n", 3, "there is no column 3; there are a, phone"),
     ("x,{}", "", "tel", "there is no column 'tel'; there are column 1, column 2"),
@@ -126,7 +126,7 @@ UNCLEAR = [
     ("{}", "", 2, "there is no column 2: one phone stands on each line"),
     ("{}", "phone\n", "tel", "there is no column 'tel': one phone stands on each line"),
     ("{},1;{}", "", None, "the columns could be parted by commas and by semicolons"),
-    ('{"a": {}, "b": {}}', "", None, "their cells are phones in a, b"),
+    ('{"a": {}, "b": {}}', "", None, "both a and b could hold the phones (their cells are phones)"),
     ('{"a": "x"}', "", None, "name the column of the phones; there are a"),
     ('{"a": {}}', "", 1, "objects have keys, not a column 1: give the key's name"),
     ("{},", "[\n", None, "this looks like one JSON array"),

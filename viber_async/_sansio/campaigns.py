@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, cast
 
 from attrs import field, frozen
@@ -388,8 +389,14 @@ def _known_keys(data: object, path: str, allowed: Iterable[str]) -> dict[str, An
     found: dict[str, Any] = dict(cast("Mapping[str, object]", data))
     if unknown := [key for key in found if key not in allowed]:
         name = safe_text(str(unknown[0]), 60)
-        raise refused(f"{path}.{name}".removeprefix("data."), found[unknown[0]], "no such key in the provider's API")
+        rule = f"no such key in the provider's API{_meant(name, allowed)}"
+        raise refused(f"{path}.{name}".removeprefix("data."), found[unknown[0]], rule)
     return found
+
+
+def _meant(name: str, allowed: Iterable[str]) -> str:
+    near = get_close_matches(name, tuple(allowed), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _part(data: object, name: str) -> Button | Image | ResendSms | None:
@@ -650,7 +657,7 @@ class Recipient:
 
 
 def _row_count(recipients: tuple[Recipient, ...]) -> str:
-    return f"<{len(recipients)} recipients>"
+    return f"<{len(recipients)} {'recipient' if len(recipients) == 1 else 'recipients'}>"
 
 
 @frozen

@@ -43,6 +43,7 @@ _DATE: Final = re.compile(
 )
 """Eight digits in a spelling that phones have too."""
 _SHOWN: Final = 12
+_SAY_WHICH: Final = "say which, with column= or --column"
 
 
 @frozen
@@ -237,7 +238,13 @@ def _only(places: Sequence[int], names: Sequence[str], why: str) -> int:
         case []:
             raise _refused("column", f"name the column of the phones; there are {_listed(range(len(names)), names)}")
         case _:
-            raise _refused("column", f"name the column of the phones: {why} in {_listed(places, names)}")
+            raise _refused("column", f"{_several(places, names)} could hold the phones ({why}): {_SAY_WHICH}")
+
+
+def _several(places: Sequence[int], names: Sequence[str]) -> str:
+    if len(places) == 2:
+        return f"both {_listed(places[:1], names)} and {_listed(places[1:], names)}"
+    return f"each of {_listed(places, names)}"
 
 
 def _hold_phones(cells: Sequence[object], is_phone: IsPhone) -> bool:

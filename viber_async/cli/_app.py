@@ -98,7 +98,18 @@ def run(args: Sequence[str]) -> int:
 @cache
 def _main() -> Callable[..., object]:
     """Give what Typer makes of the app. Made once: reading the options of twenty commands is the longest of a run."""
-    return get_command(app).main
+    command = get_command(app)
+    _name_no_flags(command)
+    return command.main
+
+
+def _name_no_flags(command: object) -> None:
+    """Let no flag stand in the help as if it took a value: Typer calls that of each ``<bool>``."""
+    for option in getattr(command, "params", ()):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for each in getattr(command, "commands", {}).values():
+        _name_no_flags(each)
 
 
 def _cause(error: Exception) -> Exception:
@@ -110,7 +121,8 @@ def _cause(error: Exception) -> Exception:
 
 def _ended(error: Exception) -> int:
     if isinstance(error, CommandLineError):
-        fail(f"{error.format_message().rstrip('.')}; see viber-async --help")
+        said = error.format_message().rstrip(".")
+        fail(f"{said}{' See' if said.endswith('?') else '; see'} viber-async --help")
         return Exit.USAGE
     if isinstance(error, (ViberError, OSError)):
         fail(str(error))

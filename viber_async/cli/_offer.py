@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import field, frozen
 
-from viber_async import CampaignDraft, SenderStatus, UsageError, mask_phone, to_dict
+from viber_async import CampaignDraft, SenderStatus, UsageError, ValidationError, mask_phone, to_dict
 from viber_async._private_file import replace_file
 from viber_async._sansio.campaigns import create_campaign
 from viber_async._sansio.privacy import safe_text
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 10
 """Recipients that are shown."""
+FIRST_WORD: Final = re.compile(r"[.\[]")
 PARTS: Final = ("button", "image", "resend_sms")
 """What the provider nests under `additional`."""
 OPTIONS: Final[Mapping[str, str]] = {
@@ -95,6 +97,7 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
 
     """
     data: dict[str, Any] = {} if file is None else draft_fields(text_of(file, "--draft"), file)
+    said = {name for name, value in given.items() if value is not None}
     found = data.get("additional")
     additional: dict[str, Any] = dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else {}
     for name, value in given.items():
@@ -109,8 +112,13 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
     for name in ("sender_id", "message_live_time"):
         if data.get(name) is None:
             raise UsageError(f"{name} is missing: give {OPTIONS[name]}, or write it into the --draft")
-    draft = CampaignDraft.from_dict({"send_date": "now", **data})
-    create_campaign(draft, now=datetime.now(UTC), time_zone=time_zone)  # so as to refuse a time that is past, say
+    try:
+        draft = CampaignDraft.from_dict({"send_date": "now", **data})
+        create_campaign(draft, now=datetime.now(UTC), time_zone=time_zone)  # so as to refuse a time that is past, say
+    except ValidationError as error:
+        if file is None or FIRST_WORD.split(error.field)[0] in said:
+            raise
+        raise UsageError(f"{file}: {error}") from None
     return draft
 
 

@@ -8,6 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
+from viber_async._sansio.privacy import safe_text
+
+IDENTITY: Final = re.compile(r"[1-9][0-9]{0,18}")
 AGE: Final = re.compile(r"([0-9]+)([smhd])")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 RATE: Final = 10
@@ -20,6 +23,13 @@ def span(text: str) -> timedelta:
     if found is None:
         raise typer.BadParameter('a number and its unit, as in "90s", "30m", "12h" or "7d"')
     return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def identity(text: str) -> int:
+    """Give the id that *text* is."""
+    if not IDENTITY.fullmatch(text):
+        raise typer.BadParameter(f"{safe_text(text, 40)!r}: an id is a whole number from 1, as `list` shows it")
+    return int(text)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -149,10 +149,10 @@ class PlainShow:
             done, of = number, whole if whole is not None else of
             if (now := self._monotonic()) - said >= EVERY:
                 said = now
-                self._write(f"{label}: {_so_far(done, of)} {unit}, {_pace(done, of, now - began)}")
+                self._write(f"{label}: {_so_far(done, of, unit)}, {_pace(done, of, now - began)}")
 
         yield reach
-        self._write(f"{label}: {_so_far(done, of)} {unit} in {self._monotonic() - began:.1f} s")
+        self._write(f"{label}: {_so_far(done, of, unit)} in {self._monotonic() - began:.1f} s")
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Write a line for each claim, and one for all of them."""
@@ -254,9 +254,9 @@ class _DoneColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the numbers as wide from the first to the last."""
         if task.total is None:
-            return Text(f"{int(task.completed):,} {self._unit}")
+            return Text(counted(int(task.completed), self._unit))
         total = f"{int(task.total):,}"
-        return Text(f"{int(task.completed):>{len(total)},}/{total} {self._unit}")
+        return Text(f"{int(task.completed):>{len(total)},}/{counted(int(task.total), self._unit)}")
 
 
 class _RateColumn(ProgressColumn):
@@ -268,8 +268,14 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.completed / elapsed if elapsed else 0.0:,.0f}/s", "magenta")
 
 
-def _so_far(done: int, of: int | None) -> str:
-    return f"{done:,}" if of is None else f"{done:,} of {of:,}"
+def _so_far(done: int, of: int | None, unit: str) -> str:
+    return counted(done, unit) if of is None else f"{done:,} of {counted(of, unit)}"
+
+
+def counted(count: int, units: str) -> str:
+    """Give *count* with its unit, which is given for several."""
+    one = f"{units.removesuffix('ies')}y" if units.endswith("ies") else units.removesuffix("s")
+    return f"{count:,} {one if count == 1 else units}"
 
 
 def _pace(done: int, of: int | None, seconds: float) -> str:

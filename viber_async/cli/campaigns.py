@@ -22,8 +22,9 @@ from viber_async.cli._exits import HELP, Exit
 from viber_async.cli._export import STDOUT, opened
 from viber_async.cli._funnel import NAME, Funnel, status_of
 from viber_async.cli._offer import text_of
-from viber_async.cli._options import LEDGER, RATE, Force, Json, LedgerFile, Plain, Rate, ShowPhones, span
+from viber_async.cli._options import LEDGER, RATE, Force, Json, LedgerFile, Plain, Rate, ShowPhones, identity, span
 from viber_async.cli._rows import Format, format_of
+from viber_async.cli._show import counted
 from viber_async.cli._tell import Teller, done, print_json
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ ROWS: Final = 50
 EVERY: Final = timedelta(seconds=5)
 LEAST: Final = timedelta(seconds=1)
 
-CampaignId = Annotated[int, typer.Argument(min=1, metavar="ID", help="The campaign's id, as `list` shows it.")]
+CampaignId = Annotated[
+    int, typer.Argument(parser=identity, metavar="ID", help="The campaign's id, as `list` shows it.")
+]
 
 app = typer.Typer(
     name="campaigns",
@@ -75,7 +78,7 @@ def _listed(teller: Teller, rows: list[CampaignSummary], most: int | None, pages
         heads = ("id", "name", "sender", "status", "created", "to be sent")
         teller.result.table(heads, [_summary(row) for row in rows])
     doubts = pages.report.doubts if most is None else ()
-    said = [f"{len(rows):,} campaigns{', and there may be more: --all' if len(rows) == most else ''}."]
+    said = [f"{counted(len(rows), 'campaigns')}{', and there may be more: --all' if len(rows) == most else ''}."]
     said += [f"Some may be missing: {'; '.join(doubts)}."] if doubts else []
     facts = {"campaigns": [to_dict(row) for row in rows], "all": most is None, "doubts": list(doubts)}
     return done(facts, *said, code=Exit.PARTIAL if doubts else Exit.IN_SYNC)

@@ -10,7 +10,7 @@ from viber_async import to_dict
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli._account import connected
 from viber_async.cli._exits import HELP
-from viber_async.cli._options import RATE, Json, Plain, Rate
+from viber_async.cli._options import RATE, Json, Plain, Rate, identity
 from viber_async.cli._pairs import Pairs
 from viber_async.cli._tell import Teller, done
 
@@ -47,7 +47,7 @@ def _listed(teller: Teller, senders: tuple[Sender, ...]) -> Outcome:
 
 @app.command(epilog=HELP)
 def show(
-    sender_id: Annotated[int, typer.Argument(min=1, metavar="ID")],
+    sender_id: Annotated[int, typer.Argument(parser=identity, metavar="ID")],
     *,
     as_json: Json = False,
     plain: Plain = False,
