@@ -119,6 +119,25 @@ async def test_closing_ends_idle_connections(sandbox, client):
         await client.get("/viber/senders")
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_closing_ends_connections_that_are_just_being_made(turns):
+    """However many turns of the loop ago: none is left open, none is waited for."""
+    sandbox = await Sandbox().__aenter__()
+    address = httpx.URL(sandbox.url)
+    with socket.create_connection((address.host, address.port)) as caller:
+        caller.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await sandbox.aclose()
+            try:
+                said = await asyncio.get_running_loop().sock_recv(caller, 1)
+            except ConnectionResetError:
+                said = b""
+
+    assert said == b""
+
+
 async def test_a_start_that_is_cancelled_leaves_nothing_behind():
     """No task, no port."""
     sandbox = Sandbox()
@@ -153,7 +172,7 @@ async def test_signals_are_left_to_whoever_runs_the_loop():
 async def test_a_body_that_never_arrives_whole_is_no_request(sandbox, client):
     """The caller left in the middle of it: recorded, not processed."""
     _, writer = await opened(sandbox.url)
-    writer.write(b"POST /viber HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{")
+    writer.write(b"POST /viber HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{")
     await writer.drain()
     while not sandbox.requests:  # noqa: ASYNC110 - it has begun to arrive, which no event says
         await asyncio.sleep(0)

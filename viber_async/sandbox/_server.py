@@ -13,11 +13,12 @@ import ipaddress
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from attrs import frozen
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from viber_async.sandbox._app import CONNECTION
 
@@ -123,9 +124,18 @@ def listening(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, f"{what}; leave port out for a free one") from error
 
 
+class _State(ServerState):
+    """What the server and its connections both see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.server_state: _State = _State()
         self.up = asyncio.Event()
         self.down = asyncio.Event()
 
@@ -137,7 +147,12 @@ class _Server(uvicorn.Server):
         self.up.set()
         await self.down.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.server_state.down = True
+        for listener in sockets or ():
+            with contextlib.suppress(NotImplementedError):  # Windows: there a connection is accepted in one step
+                asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0)  # whom asyncio has accepted gets its transport, which a closed server would not give
         for server in self.servers:
             server.close()
         for protocol in list(self.server_state.connections):
@@ -157,6 +172,8 @@ class _Protocol(H11Protocol):
         # because uvicorn writes head and body apart, and the second write waits for a delayed ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.app_state: dict[str, Any] = {**self.app_state, CONNECTION: SocketConnection(transport)}
+        if cast("_State", self.server_state).down:
+            transport.abort()  # accepted before, and too late to be among those that `shutdown` cuts
 
 
 @frozen
