@@ -232,6 +232,48 @@ async def test_a_rebound_name_gets_nothing(local):
     assert "'example.com'" in answers[0].json()["why"]
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example:8025", 421),
+        ("192.168.1.5", 421),
+        ("127.0.0.1.example.com", 421),
+        ("localhost:1", 200),
+        ("127.0.0.1", 200),
+        ("127.8.9.1:80", 200),
+        ("[::1]:8025", 200),
+    ],
+)
+async def test_a_rebound_name_gets_nothing_from_the_api_either(sandbox, client, host, status):
+    """The API's key is in the docs, and a page elsewhere can send it by a name that it had point here."""
+    answer = await client.get("/viber/senders", headers={"Host": host})
+
+    assert answer.status_code == status
+    assert len(sandbox.requests) == (status == 200)
+    assert status == 200 or f"not at {host!r}; it is at 127.0.0.1, [::1] or localhost" in answer.json()["message"]
+
+
+async def test_a_caller_without_a_host_is_no_browser(sandbox):
+    """HTTP/1.0 need not say whom it calls."""
+    address = httpx.URL(sandbox.url)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(f"GET /viber/senders HTTP/1.0\r\nAuthorization: Bearer {sandbox.api_key}\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_in_process_the_api_has_any_name(make):
+    """No browser gets there."""
+    sandbox = make()
+    headers = bearer(sandbox.api_key)
+    async with httpx.AsyncClient(
+        base_url="https://api.sendpulse.com", transport=sandbox.transport(), headers=headers
+    ) as client:
+        assert (await client.get("/viber/senders")).status_code == 200
+
+
 # --- the token ---
 
 
@@ -350,6 +392,14 @@ async def test_beyond_loopback_the_inbox_has_any_name(client_of):
         answer = await client.get(f"/?token={TOKEN}", headers={**BROWSER, "Host": "build-7.example.com:8025"})
 
     assert answer.status_code == 200
+
+
+async def test_beyond_loopback_the_api_has_any_name():
+    """Whoever calls it has credentials that nobody else knows."""
+    async with Sandbox(host="0.0.0.0", **OWN_SECRETS) as sandbox:
+        headers = {**bearer(sandbox.api_key), "Host": "build-7.example.com:8025"}
+        async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False, headers=headers) as client:
+            assert (await client.get("/viber/senders")).status_code == 200
 
 
 # --- the events ---
@@ -571,7 +621,20 @@ async def test_a_campaign_can_be_looked_into(make, client_of, campaign):
     assert [len(page["rows"]) for page in pages] == [100, 50, 0]
     assert pages[0]["rows"][0] == [PHONE, "send", "2026-01-31 12:00:00"]
     assert pages[1]["rows"][0] == [PHONE + 200, "read", "2026-01-31 12:00:00"]
-    assert [answer.status_code for answer in wrong] == [404] * 3
+    assert [answer.status_code for answer in wrong] == [400, 404, 404]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("campaigns/90241?offset=", 400), ("campaigns/", 404), ("requests/", 404)]
+)
+@pytest.mark.parametrize("digits", [16, 5000])
+async def test_a_number_that_is_too_long_is_refused(local, campaign, path, status, digits):
+    """Python reads no number of thousands of digits."""
+    await local.post("/viber", json=campaign)
+    answer = await local.get(f"/_inbox/{path}{'9' * digits}", headers=OWN)
+
+    assert answer.status_code == status
+    assert answer.json()["why"]
 
 
 async def test_a_page_of_a_million_recipients_is_quick(make, client_of, campaign):
@@ -748,6 +811,16 @@ async def test_what_cannot_be_done_is_said(local, campaign, name, told, why):
     await local.post("/viber", json=campaign)
 
     assert re.search(why, await refused(local, name, **told))
+
+
+async def test_half_a_character_is_not_put_on_the_blacklist(local):
+    """No answer that lists it would be UTF-8."""
+    body = rb'{"phone":"380931111111","description":"half a \ud800"}'
+    answer = await local.post("/_inbox/do/block", content=body, headers=OWN)
+
+    assert answer.status_code == 400
+    assert "half a character" in answer.json()["why"]
+    assert not local.sandbox.blacklist
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 60_000, b'{"phone":"' + b"1" * 70_000 + b'"}', b"\xff"])

@@ -22,7 +22,7 @@ from viber_async.sandbox._journal import Journal, SandboxRequest
 from viber_async.sandbox._life import SandboxFate, SandboxPace
 from viber_async.sandbox._rate import PER_SECOND, SandboxRate
 from viber_async.sandbox._server import Serving, exposed, is_loopback, loopback
-from viber_async.sandbox.inbox import Door, Front, inbox_of
+from viber_async.sandbox.inbox import Door, Front, Threshold, inbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -112,7 +112,9 @@ class Sandbox:
             journal=self._journal,
             monotonic=monotonic,
         )
-        self._app = Front(app_of(desk), inbox_of(desk, Door(token, anywhere=not is_loopback(self._host))))
+        door = Door(token, anywhere=not is_loopback(self._host))
+        self._app = Front(app_of(desk), inbox_of(desk, door))
+        self._served = Threshold(self._app, door=door)
         self._serving: Serving | None = None
 
     def __repr__(self) -> str:
@@ -126,7 +128,7 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         if self._serving is not None:
             raise RuntimeError(f"this sandbox already serves on {self._serving.url}")
-        self._serving = await Serving.started(self._app, self._host, self._port)
+        self._serving = await Serving.started(self._served, self._host, self._port)
         return self
 
     async def __aexit__(

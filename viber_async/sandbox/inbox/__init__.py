@@ -6,6 +6,6 @@ plain HTML with a style and a script, lies in `page/` and is served as it is.
 """
 
 from viber_async.sandbox.inbox._door import Door
-from viber_async.sandbox.inbox._routes import Front, inbox_of
+from viber_async.sandbox.inbox._routes import Front, Threshold, inbox_of
 
-__all__ = ["Door", "Front", "inbox_of"]
+__all__ = ["Door", "Front", "Threshold", "inbox_of"]

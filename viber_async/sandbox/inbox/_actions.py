@@ -21,6 +21,7 @@ MOST_TIMES: Final = 1000
 LONGEST_DESCRIPTION: Final = 200
 
 _BETWEEN_DIGITS: Final = re.compile(r"[\s()./-]")
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _PHONE: Final = re.compile(rf"\+?([1-9][0-9]{{{PHONE_DIGITS[0] - 1},{PHONE_DIGITS[1] - 1}}})")
 
 
@@ -70,6 +71,8 @@ def _call_off(desk: Desk, told: Told) -> str:
 def _block(desk: Desk, told: Told) -> str:
     (phone,) = _phones([told.get("phone")])
     description = str(told.get("description") or "")[:LONGEST_DESCRIPTION]
+    if _HALF_A_CHARACTER.search(description):
+        raise ValueError("description has half a character in it, which no answer can hold.")
     added, _ = desk.account.blacklist.add([phone], description, desk.clock.now())
     return f"{phone} is on the blacklist{'' if added else ' already'}."
 

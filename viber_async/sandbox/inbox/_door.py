@@ -1,4 +1,4 @@
-"""Who may look into the inbox, and who may press its buttons. Pure: headers come in, an objection goes out.
+"""Who may call, look into the inbox, and press its buttons. Pure: headers come in, an objection goes out.
 
 The page is for the person before the browser, and for no other page that is open in it. A page elsewhere can have the
 browser send requests here; it cannot choose their Host (so a name that was made to point here is found out), nor hide
@@ -26,6 +26,11 @@ Objection = tuple[int, str]
 """An HTTP status, and why."""
 ELSEWHERE: Final = (403, "The inbox answers to its own page only, not to another one.")
 NO_TOKEN: Final = (401, "The inbox needs its token.")
+HERE: Final = "it is at 127.0.0.1, [::1] or localhost, and the same port."
+OTHERWISE: Final = (
+    "Call it there (a proxy has to send such a Host); or, to serve under other names, give it an address of this "
+    "machine, a token, and credentials and an api_key of its own."
+)
 
 
 @frozen
@@ -84,11 +89,14 @@ class Door:
     def to_look(self, visit: Visit) -> Objection | None:
         """Return what is to be said against somebody who opens the page, be it by a link from elsewhere."""
         if not self._is_here(visit.host):
-            return (
-                421,
-                f"The inbox is not at {visit.host!r}; it is at 127.0.0.1, [::1] or localhost, and the same port.",
-            )
+            return 421, f"The inbox is not at {visit.host!r}; {HERE}"
         return None if self.knows(visit) else NO_TOKEN
+
+    def to_call(self, host: str) -> Objection | None:
+        """Return what is to be said against a call of the provider's that was made to *host*, empty for none."""
+        if not host or self._is_here(host):
+            return None
+        return 421, f"The sandbox is not at {host!r}; {HERE} {OTHERWISE}"
 
     def to_read(self, visit: Visit) -> Objection | None:
         """Return what is to be said against somebody who reads what the page is made from."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from attrs import field, frozen
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -34,6 +35,7 @@ PREFIX: Final = "/_inbox/"
 PAGE: Final = Path(__file__).parent / "page"
 LONGEST_BODY: Final = 65_536
 """Of what the page sends; the longest is a list of some thousand phones."""
+LONGEST_NUMBER: Final = 15
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
     "img-src 'self' http: https:; "  # a campaign's picture, once somebody asks for it; nothing else makes an image
@@ -70,6 +72,22 @@ class Front:
         await (self.inbox if _is_for_inbox(scope) else self.provider)(scope, receive, send)
 
 
+@frozen
+class Threshold:
+    """What stands before all of it on a socket: whoever calls by another machine's name is sent away, uncounted.
+
+    A page elsewhere that had its own name point here would otherwise read along with credentials that everybody knows.
+    """
+
+    front: Front
+    door: Door = field(kw_only=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, unless there is something to be said against it."""
+        objection = self.door.to_call(Headers(scope=scope).get("host", ""))
+        await (self.front if objection is None else _sent_away(objection))(scope, receive, send)
+
+
 def _is_for_inbox(scope: Scope) -> bool:
     """No path of the provider's begins like this, and none of its clients asks for a web page at the root."""
     if scope["path"] != "/":
@@ -86,8 +104,8 @@ def inbox_of(desk: Desk, door: Door) -> ASGIApp:
             Route("/", inbox.index),
             Route(f"{PREFIX}enter", inbox.enter, methods=["POST"]),
             Route(f"{PREFIX}events", _Events(inbox), methods=["GET"]),
-            Route(f"{PREFIX}campaigns/{{id:int}}", inbox.campaign),
-            Route(f"{PREFIX}requests/{{number:int}}", inbox.request),
+            Route(f"{PREFIX}campaigns/{{id}}", inbox.campaign),
+            Route(f"{PREFIX}requests/{{number}}", inbox.request),
             Route(f"{PREFIX}do/{{name}}", inbox.do, methods=["POST"]),
             Route(f"{PREFIX}{{name}}", inbox.file),
         ]
@@ -134,18 +152,20 @@ class _Inbox:
         """A campaign's request, and a page of its recipients."""
         if (objection := self.door.to_read(_visit(request))) is not None:
             return _refused(objection)
-        found = self.desk.account.campaigns.get(request.path_params["id"])
-        offset = request.query_params.get("offset", "0")
-        if found is None or not offset.isdecimal():
+        found = self.desk.account.campaigns.get(_number(request.path_params["id"]))
+        if found is None:
             return _refused((404, "There is no such campaign."))
+        offset = _number(request.query_params.get("offset", "0"))
+        if offset < 0:
+            return _refused((400, "offset has to be a whole number."))
         now, zone = self.desk.clock.now(), self.desk.account.zone
-        return _json(recipients_of(found, now, zone, offset=min(int(offset), len(found.recipients))))
+        return _json(recipients_of(found, now, zone, offset=min(offset, len(found.recipients))))
 
     async def request(self, request: Request) -> Response:
         """What a request held."""
         if (objection := self.door.to_read(_visit(request))) is not None:
             return _refused(objection)
-        found = self.desk.journal.find(request.path_params["number"])
+        found = self.desk.journal.find(_number(request.path_params["number"]))
         return _refused((404, "It is forgotten.")) if found is None else _json(body_of(found))
 
     async def do(self, request: Request) -> Response:
@@ -188,6 +208,11 @@ def _cookie(request: Request) -> str:
     return f"viber_inbox_{request.url.port or 80}"
 
 
+def _number(text: str) -> int:
+    """Return the whole number that is written in *text*, or -1; Python reads none of thousands of digits."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else -1
+
+
 async def _body(request: Request) -> bytes:
     """Return the body, or the beginning of one that is too long, which is good for nothing."""
     body = bytearray()
@@ -215,3 +240,9 @@ def _json(value: object) -> Response:
 def _refused(objection: Objection) -> Response:
     status, why = objection
     return Response(json.dumps({"why": why}), status, HEADERS, "application/json")
+
+
+def _sent_away(objection: Objection) -> Response:
+    """As the provider would say it: the one to read it calls its API."""
+    status, why = objection
+    return Response(json.dumps({"message": why, "error_code": status}), status, HEADERS, "application/json")
