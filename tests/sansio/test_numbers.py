@@ -246,6 +246,15 @@ def test_between_the_ids_there_may_be_none(number: int, there: bool) -> None:
     assert (number in IdSet([10**6, 3])) is there
 
 
+@pytest.mark.parametrize("step", [1, 20])
+def test_a_set_knows_whom_it_has_and_has_not(step: int) -> None:
+    """Whether the neighbours share a map of bits, or an array: beside each one, at its ends, and beyond."""
+    ids = IdSet(each * step for each in range(60_000 // step) if each % 3)
+    asked = {-1, 0, step, step + 1, 2 * step, 3 * step, 3 * step + 1, 59_999, 60_000, 2**16 - 1, 2**16 + step}
+
+    assert ids.among(asked) == {each for each in asked if 0 <= each < 60_000 and not each % step and each // step % 3}
+
+
 @pytest.mark.parametrize(("step", "most"), [(1, 0.2), (10, 2), (100, 2.5), (1000, 6)])
 def test_ids_that_come_in_order_take_hardly_any_memory(step: int, most: float) -> None:
     """A table that many accounts share has gaps: bytes for each of a hundred thousand."""
