@@ -379,13 +379,94 @@ async def test_a_run_that_asked_is_gone_on_with_by_one_that_asks(errand: str, tm
             await run(lambda _: [])
         provider.faults.clear()
         asked = len(provider.requests)
-        with pytest.raises(SyncRefusedError, match="was begun with a callback still_wanted: give it again") as caught:
+        with pytest.raises(SyncRefusedError, match="has asked a callback still_wanted: give it again") as caught:
             await run(None)
         assert (caught.value.reason, len(provider.requests)) == ("still_wanted", asked)
         report = await run(lambda _: [B + 1])
 
     assert (report.converged, report.removed, report.late) == (True, 1, 1)
     assert provider.phones == set(phones(*range(1, 200)))
+
+
+async def run(session, errand: str, plan, path: Path, still_wanted=None):
+    """Take the first twenty of a thousand off the blacklist: by a sync, or by *plan*, made before."""
+    if errand == "apply":
+        return await session.blacklist.apply(plan, journal=path, still_wanted=still_wanted)
+    wanted = phones(*range(20, 1000))
+    return await session.blacklist.sync(wanted, mode="mirror", journal=path, still_wanted=still_wanted)
+
+
+@pytest.mark.parametrize("errand", ["sync", "apply"])
+@in_virtual_time
+async def test_a_run_that_asked_later_on_is_gone_on_with_by_one_that_asks(errand: str, tmp_path: Path) -> None:
+    """Begun without the callback, gone on with with it: whom it heard of is not to be forgotten by the next."""
+    provider, path = BlacklistProvider(phones(*range(1000))), tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    provider.faults.append(lambda request: no(503) if request.method == "DELETE" else None)
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(20, 1000)), mode="mirror")
+        with pytest.raises(SyncInterruptedError):
+            await run(session, errand, plan, path)
+        with pytest.raises(SyncInterruptedError):
+            await run(session, errand, plan, path, lambda _: [B + 3])
+        provider.faults.clear()
+        with pytest.raises(SyncRefusedError, match="has asked a callback still_wanted: give it again"):
+            await run(session, errand, plan, path)
+        assert provider.phones == set(phones(*range(1000)))
+        report = await run(session, errand, plan, path, lambda _: [B + 4])
+
+    assert provider.phones == set(phones(3, 4, *range(20, 1000)))
+    assert (report.converged, report.removed, report.late) == (True, 18, 2)
+
+
+@pytest.mark.parametrize("errand", ["sync", "apply"])
+@pytest.mark.parametrize("wanted", [False, True])
+@in_virtual_time
+async def test_who_said_stop_after_the_removal_is_brought_back_by_the_run_that_goes_on(
+    errand: str, wanted: bool, tmp_path: Path
+) -> None:
+    """The callback said so once, and the run ended before it could add them; also if they are not named again."""
+    provider, path = BlacklistProvider(phones(*range(1000))), tmp_path / "journal"
+    session, _ = session_over(provider=provider)
+    removed: list[object] = []
+
+    def late(asked):
+        return [B + 3] if removed and str(B + 3) in asked else []
+
+    def fault(request):
+        removed.extend([request] if request.method == "DELETE" else [])
+        return no(503) if request.method == "POST" else None
+
+    async with session:
+        plan = await session.blacklist.plan(phones(*range(20, 1000)), mode="mirror")
+        provider.faults.append(fault)
+        with pytest.raises(SyncInterruptedError):
+            await run(session, errand, plan, path, late)
+        assert B + 3 not in provider.phones
+        provider.faults.clear()
+        report = await run(session, errand, plan, path, late if wanted else lambda _: [])
+
+    assert provider.phones == set(phones(3, *range(20, 1000)))
+    assert (report.converged, report.removed, report.late) == (True, 19, 1)
+
+
+@in_virtual_time
+async def test_who_stays_may_be_on_the_list_by_the_next_run(tmp_path: Path) -> None:
+    """They are wanted like all others then, and there."""
+    provider, listed = BlacklistProvider(phones(*range(1000))), tmp_path / "list"
+    session, _ = session_over(provider=provider)
+    listed.write_text("".join(f"{phone}\n" for phone in phones(*range(20, 1000))))
+    terms = {"mode": "mirror", "journal": tmp_path / "journal", "still_wanted": lambda _: [B + 3]}
+    provider.faults.append(lambda request: no(503) if request.method == "DELETE" else None)
+    async with session:
+        with pytest.raises(SyncInterruptedError):
+            await session.blacklist.sync(listed, **terms)
+        provider.faults.clear()
+        listed.write_text("".join(f"{phone}\n" for phone in phones(3, *range(20, 1000))))
+        report = await session.blacklist.sync(listed, **terms)
+
+    assert provider.phones == set(phones(3, *range(20, 1000)))
+    assert (report.converged, report.removed, report.late) == (True, 19, 0)
 
 
 @in_virtual_time
@@ -830,6 +911,7 @@ def filled(path: Path) -> Path:
     journal.intend(REMOVE, array("q", phones(4)))
     journal.settle(journal.intend(REMOVE, array("q", phones(5))), DONE)
     journal.settle(journal.intend(REMOVE, array("q", phones(6))), DOUBTFUL)
+    journal.keep(array("q", phones(7, 8)))
     journal.close()
     return path
 
@@ -845,6 +927,7 @@ def test_what_was_written_down_is_what_is_found(filled: Path) -> None:
         added=array("q", phones(1, 2)),
         removed=array("q", phones(4, 5, 6)),
         gone=array("q", phones(5)),
+        kept=array("q", phones(7, 8)),
     )
     assert begun is not None
     assert begun.errand.asks
@@ -876,7 +959,7 @@ def test_every_step_is_in_the_file_itself(path: Path) -> None:
 
     none = array("q")
     assert found_in(copy) == Begun(
-        ERRAND, planned=none, rows=none, added=array("q", phones(1)), removed=none, gone=none
+        ERRAND, planned=none, rows=none, added=array("q", phones(1)), removed=none, gone=none, kept=none
     )
 
 
@@ -1047,6 +1130,8 @@ def test_no_journal_is_a_journal_that_remembers_nothing() -> None:
     journal = NoJournal()
     journal.begin(ERRAND, array("q"), array("q"))
     journal.settle(journal.intend(ADD, array("q")), DONE)
+    journal.heed()
+    journal.keep(array("q"))
     journal.finish()
     journal.close()
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tests.shell.clock import run
 from tests.shell.provider import no, ok
@@ -30,7 +30,7 @@ from tests.sync.blacklist import BlacklistProvider
 from viber_async import DecodeError, SyncInterruptedError, SyncRefusedError, SyncReport
 from viber_async.sync import errands
 from viber_async.sync import run as runs
-from viber_async.sync.journal import DONE, REMOVE, Begun, Errand, JournalFile
+from viber_async.sync.journal import DONE, KEEP, REMOVE, Begun, Errand, JournalFile
 
 B = 380_500_000_000
 SEEDS = int(os.environ.get("VIBER_TEST_SEEDS", "80"))
@@ -74,6 +74,7 @@ class MemoryJournal:
             added=of("add", "intended", DONE, "doubtful"),
             removed=of(REMOVE, "intended", DONE, "doubtful"),
             gone=of(REMOVE, DONE),
+            kept=of(KEEP, DONE),
         )
 
     def begin(self, errand: Errand, planned: array[int], rows: array[int]) -> None:
@@ -91,6 +92,17 @@ class MemoryJournal:
     def settle(self, step: int, state: str) -> None:
         self.alarm()
         self.steps[step][1] = state
+        self.alarm()
+
+    def heed(self) -> None:
+        self.alarm()
+        assert self.errand is not None
+        self.errand = evolve(self.errand, asks=True)
+        self.alarm()
+
+    def keep(self, phones: array[int]) -> None:
+        self.alarm()
+        self.steps.append([KEEP, DONE, tuple(phones)])
         self.alarm()
 
     def finish(self) -> None:

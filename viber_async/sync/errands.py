@@ -160,7 +160,7 @@ class Hall:
             )
         if begun.errand.asks and not errand.asks and begun.planned:
             raise asks_no_more(
-                f"the run that the journal {self._journal.path} tells of was begun with a callback still_wanted"
+                f"the run that the journal {self._journal.path} tells of has asked a callback still_wanted"
             )
         return begun
 
@@ -169,7 +169,7 @@ class Hall:
         if self._journal.done != errand:
             return None
         none = array("q")
-        return Begun(errand, planned=none, rows=none, added=none, removed=none, gone=made.removes.numbers)
+        return Begun(errand, planned=none, rows=none, added=none, removed=none, gone=made.removes.numbers, kept=none)
 
     async def todo(self, made: SyncPlan, begun: Begun | None) -> Todo:
         """Give what is to be done of *made* after a look at the other side, which must not have moved.
@@ -218,7 +218,7 @@ class Hall:
             if not walk.complete:
                 raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
         else:
-            found.difference_update(begun.gone, anew)
+            found.difference_update(begun.gone, begun.kept, anew)
         return missing, array("q", sorted(found)), anew
 
     async def run(
@@ -227,6 +227,8 @@ class Hall:
         """Carry *made* out, from its first line in the journal to its last; *source* tells of lines."""
         if begun is None:
             await self.thread.run(lambda: self._journal.begin(errand, made.removes.numbers, made.rows))
+        elif errand.asks and not begun.errand.asks:
+            await self.thread.run(self._journal.heed)
         run = Run(
             made,
             todo=todo,
@@ -244,7 +246,7 @@ class Hall:
 
 def earlier(begun: Begun) -> Earlier:
     """Give what a new plan has to know of a run that is gone on with."""
-    left = set(begun.planned).difference(begun.gone)
+    left = set(begun.planned).difference(begun.gone, begun.kept)
     return Earlier(left=left, rows=set(begun.rows), removed=set(begun.removed))
 
 

@@ -20,7 +20,7 @@ from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from viber_async._private_database import be_careful, connected, fill, look_at, make_whole, pragma
 from viber_async._private_file import NotPrivateError, check_directory, make_directory
@@ -50,6 +50,7 @@ PLANNED: Final = "planned"
 ROWS: Final = "rows"
 ADD: Final = "add"
 REMOVE: Final = "remove"
+KEEP: Final = "keep"
 
 INTENDED: Final = "intended"
 DONE: Final = "done"
@@ -91,6 +92,8 @@ class Begun:
     """Those that may have been removed by it: all that were tried."""
     gone: array[int] = field(kw_only=True, repr=False)
     """Those of them that certainly were: whoever is back has come back, and is not removed again."""
+    kept: array[int] = field(kw_only=True, repr=False)
+    """Those that were to be removed, and of whom ``still_wanted`` said that they stay."""
 
 
 NO_ERRAND: Final = Errand("")
@@ -123,6 +126,14 @@ class Journal(Protocol):
 
     def settle(self, step: int, state: str, /) -> None:
         """Note what became of it."""
+        ...
+
+    def heed(self) -> None:
+        """Note that from now on a callback is asked, by whoever goes on with this run."""
+        ...
+
+    def keep(self, phones: array[int], /) -> None:
+        """Note those who stay, as the callback has it."""
         ...
 
     def finish(self) -> None:
@@ -159,6 +170,12 @@ class NoJournal:
     def settle(self, _step: int, _state: str, /) -> None:
         """Do nothing."""
 
+    def heed(self) -> None:
+        """Do nothing."""
+
+    def keep(self, _phones: array[int], /) -> None:
+        """Do nothing."""
+
     def finish(self) -> None:
         """Do nothing."""
 
@@ -175,6 +192,8 @@ class JournalFile:
         self._secret = b""
         self._identity: tuple[int, int] | None = None
         self._errand = NO_ERRAND
+        self._planned = 0
+        """How many rows the run began with."""
         self._done: Errand | None = None
 
     @property
@@ -218,8 +237,9 @@ class JournalFile:
             for kind, numbers in ((PLANNED, planned), (ROWS, rows)):
                 for piece in parts(numbers, PIECE):
                     self._insert(connection, kind, PLANNED, piece)
-            self._note_run(connection, errand, over=False)
-        self._errand, self._done = errand, None
+            pieces = int(connection.execute("SELECT count(*) FROM steps").fetchone()[0])
+            self._note_run(connection, errand, over=False, steps=pieces)
+        self._errand, self._planned, self._done = errand, pieces, None
 
     def intend(self, kind: str, phones: array[int]) -> int:
         """Note what is about to be sent."""
@@ -235,12 +255,26 @@ class JournalFile:
             seal = self._seal("step", step, kind, state, blob)
             connection.execute("UPDATE steps SET state = ?, seal = ? WHERE id = ?", (state, seal, step))
 
+    def heed(self) -> None:
+        """Note that a callback is asked."""
+        errand = evolve(self._errand, asks=True)
+        with self._or_interrupt() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            self._note_run(connection, errand, over=False, steps=self._planned)
+        self._errand = errand
+
+    def keep(self, phones: array[int]) -> None:
+        """Note those who stay."""
+        with self._or_interrupt() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            self._insert(connection, KEEP, DONE, phones)
+
     def finish(self) -> None:
         """Note that the run is over; what it did is of no more use."""
         with self._or_interrupt() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM steps")
-            self._note_run(connection, self._errand, over=True)
+            self._note_run(connection, self._errand, over=True, steps=0)
         self._done = self._errand
 
     def close(self) -> None:
@@ -267,14 +301,14 @@ class JournalFile:
         if not hmac.compare_digest(known["run seal"], self._seal("run", run)):
             raise Distrusted(f"the journal {self._path} is damaged: it is not as it was written")
         said = json.loads(run)
-        self._errand = Errand(**said["errand"])
+        self._errand, self._planned = Errand(**said["errand"]), said["steps"]
         if said["over"]:
             self._done = self._errand
             return None
-        return self._begun(connection, self._errand, said["steps"])
+        return self._begun(connection)
 
-    def _begun(self, connection: sqlite3.Connection, errand: Errand, planned: int) -> Begun:
-        found = {kind: array("q") for kind in (PLANNED, ROWS, ADD, REMOVE)}
+    def _begun(self, connection: sqlite3.Connection) -> Begun:
+        found = {kind: array("q") for kind in (PLANNED, ROWS, ADD, REMOVE, KEEP)}
         gone = array("q")
         pieces = 0
         for step, kind, state, blob, seal in connection.execute("SELECT id, kind, state, phones, seal FROM steps"):
@@ -285,10 +319,16 @@ class JournalFile:
                 found[kind].frombytes(blob)
             if (kind, state) == (REMOVE, DONE):
                 gone.frombytes(blob)
-        if pieces != planned:
+        if pieces != self._planned:
             raise Distrusted(f"the journal {self._path} is damaged: rows are missing")
         return Begun(
-            errand, planned=found[PLANNED], rows=found[ROWS], added=found[ADD], removed=found[REMOVE], gone=gone
+            self._errand,
+            planned=found[PLANNED],
+            rows=found[ROWS],
+            added=found[ADD],
+            removed=found[REMOVE],
+            gone=gone,
+            kept=found[KEEP],
         )
 
     # Rows
@@ -300,9 +340,8 @@ class JournalFile:
         connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", (step, kind, state, blob, seal))
         return step
 
-    def _note_run(self, connection: sqlite3.Connection, errand: Errand, *, over: bool) -> None:
-        planned = connection.execute("SELECT count(*) FROM steps").fetchone()[0]
-        run = _run(errand, over=over, steps=planned)
+    def _note_run(self, connection: sqlite3.Connection, errand: Errand, *, over: bool, steps: int) -> None:
+        run = _run(errand, over=over, steps=steps)
         known = (("run", run), ("run seal", self._seal("run", run)))
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known)
 

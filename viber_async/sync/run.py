@@ -132,8 +132,9 @@ class Run:
         """Tried to remove, by that one or this one, and to stay removed."""
         self._gone = todo.anew.union(begun.gone if begun else ())
         """Removed for certain: whoever of them is there again has come back, and is left alone."""
-        self._late = set[int]()
-        """To be removed by the plan, and wanted after all."""
+        self._late = {number for number in begun.kept if number not in plan.wanted} if begun else set[int]()
+        """To be removed by the plan, and wanted after all: `still_wanted` says so, or did in an earlier run."""
+        self._removed -= self._late
         self._refused: dict[int, str] = {}
         self._doubtful = 0
         self._stopped = todo.stopped
@@ -221,11 +222,13 @@ class Run:
         back = array("q")
         for part in parts(array("q", sorted(self._removed)), BATCH):
             back.extend(sorted(await self._asked.which(part)))
-        self._keep(back)
+        await self._keep(back)
         await self._write(ADD, back)
 
-    def _keep(self, wanted: Collection[int]) -> None:
-        """Note phones that are wanted after all; what was refused was to remove them."""
+    async def _keep(self, wanted: Collection[int]) -> None:
+        """Note phones that are wanted after all, for whoever goes on with this; what was refused was to remove them."""
+        if new := array("q", sorted(set(wanted) - self._late)):
+            await self._thread.run(lambda: self._journal.keep(new))
         self._late.update(wanted)
         self._removed.difference_update(wanted)
         for number in wanted:
@@ -270,7 +273,7 @@ class Run:
 
     async def _unobjected(self, numbers: array[int]) -> array[int]:
         stay = await self._asked.which(numbers)
-        self._keep(stay)
+        await self._keep(stay)
         return array("q", (number for number in numbers if number not in stay)) if stay else numbers
 
     async def _step(self, kind: str, numbers: array[int], *, again: bool) -> None:
