@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, cast, overload
 
+from viber_async._creating import Creating
 from viber_async._defaults import PAGE_ROWS, WATCH_EVERY
 from viber_async._exchange import without_frames
 from viber_async._following import CampaignWatch
-from viber_async._once import Wanted, may_leave, unknown
+from viber_async._once import Wanted
 from viber_async._pages import Pages
 from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
-from viber_async._sansio.answer import is_certain_refusal
 from viber_async._sansio.campaigns import CampaignDraft
 from viber_async._sansio.door import flag
-from viber_async._sansio.ledger import checked_key, checked_resend, refuse_like_marked
-from viber_async._sansio.outcome import CreateHandle, handle_of
+from viber_async._sansio.ledger import checked_key, checked_resend
+from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.recipient_stream import RecipientStream
-from viber_async.errors import Delivery, ValidationError, ViberError
+from viber_async.errors import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from typing import Literal, Unpack
 
     from viber_async._following import Until
@@ -108,24 +106,7 @@ class Campaigns:
             raise without_frames(error) from None  # the frames below hold every phone
         finally:
             fields.clear()
-        refuse_like_marked(draft.task_name)
-        call = calls.create_campaign(draft, now=datetime.now(UTC), time_zone=self._caller.time_zone)
-        began, journey = self._time(), self._caller.journey(call)
-        try:
-            reply = await self._caller.reply(call, journey)
-        except asyncio.CancelledError as cancelled:
-            if not may_leave(journey):
-                raise
-            why = "The call was cancelled after it had begun to leave"
-            raise cancelled from unknown(self._handle(draft, began), why, Delivery.UNKNOWN)
-        except ViberError as error:
-            if is_certain_refusal(error):
-                raise
-            raise unknown(self._handle(draft, began), str(error), error.delivery) from error
-        if (field := calls.echo_mismatch(draft, reply.value)) is not None:
-            why = f"the answer is about another campaign: its {field} is not the one that was sent"
-            raise unknown(self._handle(draft, began), why, Delivery.ANSWERED)
-        return reply.value
+        return await Creating(self._caller, draft).created()
 
     async def create_once(
         self, draft: CampaignDraft, *, key: str, resend_after: timedelta | None = None
@@ -256,17 +237,6 @@ class Campaigns:
         """
         return self._caller.stream(calls.get_recipients(campaign_id), RecipientStream)
 
-    def _time(self) -> tuple[datetime, bool]:
-        """Give the time as well as it is known, and whether it is the provider's."""
-        said = self._caller.server_now()
-        return said or datetime.now(UTC), said is not None
-
-    def _handle(self, draft: CampaignDraft, began: tuple[datetime, bool]) -> CreateHandle:
-        """Give the handle of a create that ends now; its beginning and its end are times of one clock."""
-        after, by_server = began
-        before = self._caller.server_now() if by_server else datetime.now(UTC)
-        return handle_of(draft, sent_after=after, sent_before=before or after, by_server=by_server)
-
     async def _page(self, limit: int, offset: int, on_turn: OnTurn | None = None) -> Page[CampaignSummary]:
         return await self._caller.get(calls.list_campaigns(limit, offset), on_turn)
 
@@ -280,3 +250,8 @@ def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:
         name, value = next(iter(fields.items()))
         raise refused(name, value, "give a CampaignDraft or fields, not both; change one with attrs.evolve")
     return draft
+
+
+def creating(campaigns: Campaigns, draft: CampaignDraft) -> Creating:
+    """Give the create of *draft* to who wants to hold it in hand, such as a command that signals may stop."""
+    return Creating(campaigns._caller, draft)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

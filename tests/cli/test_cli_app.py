@@ -12,6 +12,7 @@ import subprocess
 import sys
 import types
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ from viber_async.cli import EXTRA, MISSING, demo, main
 from viber_async.cli._app import run
 from viber_async.cli._log import told
 from viber_async.cli._run import wait_for
+from viber_async.errors import OutcomeUnknownError
 from viber_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -300,6 +302,47 @@ def test_a_reader_that_left_is_noticed_at_the_end(monkeypatch, capsys):
 
     assert code == 141
     assert capsys.readouterr().err == ""
+
+
+def test_what_went_wrong_keeps_its_code_where_the_reader_left(monkeypatch):
+    """A scheduler has to learn of it."""
+
+    def echo(text):
+        sys.stdout.write(text)
+        raise OutcomeUnknownError
+
+    with no_reader(monkeypatch):
+        monkeypatch.setattr(typer, "echo", echo)
+        monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
+        code = left_with(main)
+
+    assert code == 7
+
+
+def test_results_that_find_no_room_at_the_end_are_an_error(monkeypatch, capsys):
+    """A disk that is full is nobody's wish."""
+    with Path("/dev/full").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(typer, "echo", stdout.write)
+        monkeypatch.setattr(sys, "argv", ["viber-async", "--version"])
+        code = left_with(main)
+
+    assert code == 6
+    assert capsys.readouterr().err == (
+        "viber-async: the standard output could not be written: No space left on device\n"
+    )
+
+
+def test_an_error_that_nobody_reads_is_an_exit_code(monkeypatch):
+    """Where stderr is a pipe whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(sys, "argv", ["viber-async", "--nonsense"])
+        code = left_with(main)
+
+    assert code == 64
 
 
 def test_a_process_whose_reader_left_is_quiet():

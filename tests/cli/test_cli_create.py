@@ -385,6 +385,7 @@ def test_a_handle_that_cannot_be_written_still_stands_on_stdout(provider, create
     assert code == 7
     assert json.loads(out)["sender_id"] == 1
     assert "could not be written: No space left on device" in err
+    assert follow_up(err).startswith("printf %s ")
 
 
 def test_an_error_without_a_handle_has_nothing_to_write(tmp_path):
@@ -478,6 +479,36 @@ def test_a_signal_that_leaves_a_campaign_under_way_ends_with_an_unknown_outcome(
     assert code == 7
     assert json.loads(out)["sender_id"] == 1
     assert "go on with: " in err
+
+
+@pytest.mark.parametrize(("key", "says"), [((), 5), (("--key", "k", "--ledger"), 7)])
+def test_after_a_signal_nothing_more_is_sent(provider, create, tmp_path, key, says):
+    """Also if what was under way comes back with a clear no that is usually repeated."""
+    options = (*key, tmp_path / "ledger") if key else ()
+    provider.faults.add(sent_signal() + Fault.throttle(0), on="campaigns.create", times=1)
+    code, _, err = create(*ONE, "--yes", *options)
+
+    assert (code, provider.campaigns, len(provider.requests_of("campaigns.create"))) == (says, (), 1)
+    assert ("was answered 429" in err) is (says == 5)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_unknown_outcome_keeps_its_code_where_the_results_find_no_room(provider, create, monkeypatch, as_json):
+    """A disk that is full is a lesser evil, and is said too."""
+    provider.faults.add(CUT, on="campaigns.create")
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, err = create(*ONE, "--yes", *(["--json"] if as_json else []))
+        let_go(full)
+
+    assert code == 7
+    assert follow_up(err).startswith("printf %s ")
+    assert "viber-async: the standard output could not be written: No space left on device\n" in err
+
+
+def let_go(stream):
+    """Have what it could not write go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @pytest.mark.parametrize("options", [[], ["--key", "k", "--ledger", "ledger"]])

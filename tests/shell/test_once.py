@@ -39,6 +39,7 @@ from viber_async import (
     Verdict,
     ViberSession,
 )
+from viber_async._campaigns import creating
 from viber_async._sansio.ledger import State, account_tag, marker_of
 from viber_async._sansio.reconcile import MAX_REQUESTS
 from viber_async._sansio.tokens import ApiKey
@@ -858,6 +859,35 @@ async def test_create_that_is_cancelled_while_it_connects_may_still_leave():
 
     assert scene.account.names == ["spring"]
     assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+
+
+@pytest.mark.fault("C01")
+@on_a_scene
+async def test_a_create_in_hand_that_still_connects_is_ended_when_its_answer_is_asked_for():
+    """Whoever was told to stop starts nothing more: it never leaves, and that is certain."""
+    scene = Scene()
+    scene.account.provider.tell = False
+    say = scene.account.provider.say
+
+    async def connecting(request: httpx.Request) -> Any:
+        await say("connection.connect_tcp.started", request)
+        await asyncio.sleep(5)
+        await say("http11.send_request_headers.started", request)
+        return scene.account.do("accept", request)
+
+    scene.account.modes = [connecting]
+    in_hand = creating(scene.session.campaigns, draft())
+    task = asyncio.ensure_future(in_hand.created())
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await in_hand.late(within=8)
+    await asyncio.sleep(10)
+
+    assert caught.value.__cause__ is None
+    assert scene.account.names == []
 
 
 @pytest.mark.fault("C01")

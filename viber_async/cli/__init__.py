@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
-from typing import Final
+from typing import Final, TextIO
 
 EXTRA: Final = frozenset({"typer", "rich", "yaml", "dotenv", "jinja2", "starlette", "uvicorn"})
 """What the extra brings and the core lacks."""
@@ -34,13 +34,27 @@ def main() -> None:
 
 
 def _written(code: int) -> int:
-    """Give *code* once all was written; whoever read it may have left, which is said by a code and nothing else."""
+    """Give *code* once all was written; if the output was not, 0 becomes 141 where its reader has left, or 6.
+
+    What went wrong before has a code of its own, which nothing takes the place of.
+    """
+    lost = _lost(sys.stdout)
+    if lost is not None and not isinstance(lost, BrokenPipeError):
+        sys.stderr.write(f"viber-async: the standard output could not be written: {lost.strerror}\n")
+    _lost(sys.stderr)
+    if lost is None or code:
+        return code
+    return 141 if isinstance(lost, BrokenPipeError) else 6
+
+
+def _lost(stream: TextIO) -> OSError | None:
+    """Write what *stream* still holds; give what kept that from being written, and let it go."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at the very end goes there
-        return 141
-    return code
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is flushed at the very end goes there
+        return error
+    return None
 
 
 def _allow_any_encoding() -> None:

@@ -97,9 +97,9 @@ class Account:
     session: ViberSession
     runner: asyncio.Runner
 
-    def wait(self, work: Coroutine[object, object, T]) -> T:
-        """Return what *work* returns; a signal ends it tidily, with `StoppedError`."""
-        return self.runner.run(stoppable(work))
+    def wait(self, work: Coroutine[object, object, T], *, times: int = 1) -> T:
+        """Return what *work* returns; a signal, or the first few, end it tidily, with `StoppedError`."""
+        return self.runner.run(stoppable(work, times=times))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from viber_async import CreateHandle, OutcomeUnknownError, SyncRefusedError, UsageError
+from viber_async._campaigns import creating
 from viber_async.cli import _rows
 from viber_async.cli._export import STDOUT, opened
 from viber_async.cli._log import told
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from viber_async import Campaign, CampaignDraft, CreatedCampaign, Recipient, ViberSession
+    from viber_async._creating import Creating
     from viber_async.cli._report import Facts
     from viber_async.cli._show import Reach
     from viber_async.sync.source import Source
@@ -94,7 +96,8 @@ async def create(
 ) -> CreatedCampaign:
     """Give the campaign of *draft*, created or, with a *key*, found.
 
-    A signal waits a little for the answer of a campaign that is under way: without it, nobody knows what became of it.
+    A first cancellation ends it, but for a campaign without a key that has left: its answer is waited for a little,
+    since without it nobody knows what became of it. A second ends that too. Nothing is sent after the first.
 
     Raises:
         OutcomeUnknownError: nobody does, also where a signal ended it.
@@ -103,21 +106,21 @@ async def create(
     try:
         if key is not None:
             return await session.campaigns.create_once(draft, key=key, resend_after=resend_after)
-        return await _answered(asyncio.ensure_future(session.campaigns.create(draft)))
+        return await _created(creating(session.campaigns, draft))
     except asyncio.CancelledError as cancelled:
         if isinstance(cancelled.__cause__, OutcomeUnknownError):
             raise cancelled.__cause__ from None
         raise
 
 
-async def _answered(task: asyncio.Task[CreatedCampaign]) -> CreatedCampaign:
+async def _created(under_way: Creating) -> CreatedCampaign:
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        fail(f"interrupted: waiting for the answer, at most {FINISHES_WITHIN:g} s; interrupt again to leave at once")
-        await asyncio.wait({task}, timeout=FINISHES_WITHIN)
-        task.cancel()
-        return await task
+        return await under_way.created()
+    except asyncio.CancelledError as cancelled:
+        if cancelled.__cause__ is None:
+            raise
+    fail(f"interrupted: waiting for the answer, at most {FINISHES_WITHIN:g} s; interrupt again to leave at once")
+    return await under_way.late(within=FINISHES_WITHIN)
 
 
 def waiting_told() -> AbstractContextManager[None]:

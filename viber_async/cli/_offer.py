@@ -248,7 +248,7 @@ class Once:
         """Give what to type in order to find out what became of the campaign."""
         if self.key is not None and self.ledger is not None:
             return f"{command} campaigns reconcile {shlex.join(['--ledger', self.ledger])}"
-        if self.handle is not None:
+        if self.handle is not None and Path(self.handle).exists():
             return f"{command} campaigns reconcile {shlex.quote(self.handle)}"
         return f"printf %s {shlex.quote(handle_text(error))} | {command} campaigns reconcile -"
 

@@ -30,13 +30,13 @@ def wait_for(work: Coroutine[object, object, T]) -> T:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-async def stoppable(work: Coroutine[object, object, T]) -> T:
+async def stoppable(work: Coroutine[object, object, T], *, times: int = 1) -> T:
     """Return what *work* returns; raise `StoppedError` once it has ended because of SIGINT or SIGTERM.
 
-    The first of them cancels it, and it ends as tidily as it can; the second does what signals usually do.
+    Each of the first *times* cancels it, and it ends as tidily as it can; the next does what signals usually do.
     """
     task = asyncio.ensure_future(work)
-    with stopped_by(asyncio.get_running_loop(), task.cancel):
+    with stopped_by(asyncio.get_running_loop(), task.cancel, times=times):
         try:
             return await task
         except asyncio.CancelledError:
@@ -44,11 +44,18 @@ async def stoppable(work: Coroutine[object, object, T]) -> T:
 
 
 @contextmanager
-def stopped_by(loop: asyncio.AbstractEventLoop, stop: Callable[[], object]) -> Generator[None]:
-    """Let the first SIGINT or SIGTERM call *stop*; by signal.signal(), because Windows' loops take no handlers."""
+def stopped_by(loop: asyncio.AbstractEventLoop, stop: Callable[[], object], *, times: int = 1) -> Generator[None]:
+    """Let the first SIGINT or SIGTERM call *stop*, or the first few.
+
+    By signal.signal(), because Windows' loops take no handlers.
+    """
+    left = times
 
     def told(_signal: int, _frame: object) -> None:
-        give_back()
+        nonlocal left
+        left -= 1
+        if not left:
+            give_back()
         loop.call_soon_threadsafe(stop)
 
     def give_back() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.box import SIMPLE_HEAD
@@ -310,5 +310,6 @@ def _aligned(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - mappe
 
 
 def fail(text: str) -> None:
-    """Write the one line that says what went wrong to stderr."""
-    sys.stderr.write(f"viber-async: {text}\n")
+    """Write the one line that says what went wrong to stderr; where nobody reads that, there is the exit code."""
+    with suppress(OSError):
+        sys.stderr.write(f"viber-async: {text}\n")

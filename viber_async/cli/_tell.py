@@ -62,10 +62,23 @@ class Teller:
             raise typer.Exit(Exit.INTERRUPTED) from None
         except (ViberError, OSError) as error:
             outcome = failed(error, source)
-            if self.as_json:
-                print_json(outcome.to_dict())
             sys.stderr.writelines(f"{line}\n" for line in outcome.said)
+            if self.as_json:
+                with unread_told():
+                    print_json(outcome.to_dict())
             raise
+
+
+@contextmanager
+def unread_told() -> Generator[None]:
+    """Let what went wrong stay what is told, by its exit code too, if the standard output does not take it."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return  # its reader has left, and is told no more
+    except OSError as error:
+        fail(f"the standard output could not be written: {error.strerror}")
 
 
 def print_json(facts: Facts) -> None:

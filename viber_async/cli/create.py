@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -22,12 +22,15 @@ from viber_async.cli._exits import Exit
 from viber_async.cli._export import STDOUT
 from viber_async.cli._options import RATE, Column, Json, LedgerFile, Plain, Rate, Region, ShowPhones, span
 from viber_async.cli._show import fail
-from viber_async.cli._tell import Teller, done
+from viber_async.cli._tell import Teller, done, unread_told
 
 if TYPE_CHECKING:
     from viber_async import CampaignDraft, CreatedCampaign, ViberSession
     from viber_async.cli._account import Account
     from viber_async.cli._report import Outcome
+
+SIGNALS: Final = 2
+"""Signals that are obeyed in order while a campaign may be under way: to stop, and to wait for no answer either."""
 
 
 def create(
@@ -148,7 +151,8 @@ def _put(
     if asks and not agreed(offer.question):
         return done(offer.facts(), "Nothing was sent.", code=Exit.REFUSED)
     with jobs.waiting_told():
-        return _sent(offer, account.wait(_created(account.session, offer.draft, once, told=told, teller=teller)))
+        work = _created(account.session, offer.draft, once, told=told, teller=teller)
+        return _sent(offer, account.wait(work, times=SIGNALS))
 
 
 async def _created(
@@ -159,11 +163,12 @@ async def _created(
         return await jobs.create(session, draft, key=once.key, resend_after=once.resend_after)
     except OutcomeUnknownError as error:
         once.keep(error)
-        if not teller.as_json:
-            sys.stdout.write(f"{offers.handle_text(error)}\n")
         go_on = once.go_on(error, told.command)
         error.add_note(go_on)
         fail(f"go on with: {go_on}")
+        if not teller.as_json:
+            with unread_told():
+                sys.stdout.write(f"{offers.handle_text(error)}\n")
         raise
 
 
