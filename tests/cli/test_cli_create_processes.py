@@ -76,13 +76,14 @@ def test_a_second_signal_leaves_with_the_handle_of_the_campaign(begun, sandbox, 
 
 def test_a_signal_between_two_attempts_ends_them(sandbox, account):
     """The provider said "too many", which is a clear no, and the command waits before it asks again: it never does."""
-    sandbox.faults.add(Fault.throttle(3), on="campaigns.create", times=1)
+    sandbox.faults.add(Fault.throttle(12), on="campaigns.create", times=1)
     process = piped(*COMMAND, "--debug", "campaigns", "create", *USUAL, **account)
     read_until(process, "repeating after")
     process.send_signal(signal.SIGINT)
     code, _, err = finished(process)
 
     assert (code, sandbox.campaigns, len(sandbox.requests_of("campaigns.create"))) == (130, (), 1)
+    assert "waiting for the answer" not in err
     assert err.endswith("viber-async: interrupted: nothing was sent\n")
 
 
