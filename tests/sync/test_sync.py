@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -1050,7 +1051,9 @@ async def test_a_short_outage_in_the_middle_is_waited_for() -> None:
     ids=["refused", "silent", "503", "429"],
 )
 @in_virtual_time
-async def test_a_long_outage_ends_resumably_and_costs_little(fault, tmp_path: Path) -> None:
+async def test_a_long_outage_ends_resumably_and_costs_little(
+    fault, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Half an hour; ten minutes of it are waited for, with a dozen requests or two."""
     provider = BlacklistProvider(phones(*range(10_000)), page=100)
     session, _ = session_over(provider=provider)
@@ -1062,6 +1065,9 @@ async def test_a_long_outage_ends_resumably_and_costs_little(fault, tmp_path: Pa
 
     assert caught.value.journal == str(path)
     assert len(provider.requests) < 105 + 1 + 25
+    said = [record.getMessage() for record in caplog.records if "the sync waits" in record.getMessage()]
+    assert len(said) == 1, "once, and not for each try"
+    assert re.match(r"the sync waits for the provider, and tries again until about \d\d:\d\d: ", said[0])
 
 
 @in_virtual_time

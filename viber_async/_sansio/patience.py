@@ -47,6 +47,11 @@ class Patience:
         self._pause = min(self._pause * GROWTH, CAP)
         return pause
 
+    @property
+    def has_waited(self) -> bool:
+        """Whether it has said to wait already, so that whoever looks on has been told."""
+        return self._waited > 0
+
     def why(self, error: errors.ViberError) -> str:
         """Say what used it up, if *error*, which is transient, came last."""
         if self._waited + _asked(error) > LONGEST:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -12,7 +14,7 @@ from viber_async._ahead import Ahead
 from viber_async._defaults import PAGE_ROWS
 from viber_async._sansio.number_page import list_numbers
 from viber_async._sansio.paging import MAX_LIMIT, Walk
-from viber_async._sansio.patience import Patience, is_transient
+from viber_async._sansio.patience import LONGEST, Patience, is_transient
 from viber_async._tasks import until_ended
 from viber_async.errors import BadRequestError, SyncInterruptedError, ViberError
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from viber_async._sansio.paging import WalkReport
     from viber_async._session import Caller
     from viber_async.sync.callbacks import Told
+
+logger: Final = logging.getLogger("viber_async")
 
 T = TypeVar("T")
 
@@ -117,8 +121,11 @@ class Bulk:
 
 async def pause(patience: Patience, error: ViberError) -> None:
     """Wait as long as *patience* has it before another try after *error*, or raise what ends the sync."""
-    seconds = patience.pause(error)
+    is_told, seconds = patience.has_waited, patience.pause(error)
     if seconds is not None:
+        if patience.has_waited and not is_told:
+            end = datetime.now().astimezone() + timedelta(seconds=LONGEST)
+            logger.warning("the sync waits for the provider, and tries again until about %s: %s", f"{end:%H:%M}", error)
         await asyncio.sleep(seconds)
     elif is_transient(error):
         raise SyncInterruptedError(
