@@ -47,7 +47,7 @@ def test_a_terminal_sees_bars_that_move(sandbox, account, wanted):
 
     assert code == 0
     assert seen[-1] == 3000
-    assert len(set(seen)) >= 3
+    assert len(set(seen)) >= 2
     assert seen == sorted(seen)
     assert "reading" in plain
     assert "verifying" in plain

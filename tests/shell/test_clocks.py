@@ -39,7 +39,7 @@ class Wall:
                 return datetime.fromtimestamp(self.time(), tz)
 
         monkeypatch.setattr(time, "time", self.time)
-        for module in ("_exchange", "_campaigns", "_once"):
+        for module in ("_exchange", "_creating", "_once"):
             monkeypatch.setattr(f"viber_async.{module}.datetime", Clock)
 
     def time(self) -> float:
