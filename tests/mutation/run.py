@@ -48,7 +48,7 @@ BAR = 90.0
 PRELOADED = ("cattrs.preconf.json", "httpx", "hypothesis.strategies", "respx")
 PARTS = ("_model", "_shared")
 """More tests of a module, in files of their own."""
-ALSO = {"converter": ("rows", "unknown")}
+ALSO = {"converter": ("rows", "unknown"), "recipient_stream": ("unknown",)}
 """Whose tests go through the module as well: what it makes is run there."""
 PROCESSES = 2
 TOGETHER = "together"

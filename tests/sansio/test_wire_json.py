@@ -127,6 +127,7 @@ def test_a_key_that_stands_twice_is_shown_without_the_phone_in_it():
         ({"a": 1}, 1, True),
         ({"a": 1}, 2, False),
         ([{"a": 1}], 1, True),
+        ({"a": {"b": 1}}, 1, True),
         ({"a": {"b": 1}}, 2, True),
         ({"a": {"b": 1}}, 3, False),
         ([{"a": 1}, [{"b": {"c": {}, "d": [7]}}]], 4, True),
