@@ -132,6 +132,18 @@ def test_a_phone_that_stands_twice_on_a_page_is_met_once(large: int) -> None:
     assert list(marks.missing()) == [10**7 + 2]
 
 
+def test_neighbours_in_a_bucket_have_marks_of_their_own() -> None:
+    """Whichever of them is met."""
+    numbers = [10**7 + n * BUCKETS + m for n in range(3) for m in range(2)]
+    index = Index(large=0)
+    index.add(numbers)
+
+    for number in numbers:
+        marks = index.marks()
+        marks.meet([number])
+        assert sorted(marks.missing()) == [other for other in numbers if other != number]
+
+
 def test_a_page_of_other_known_phones_is_given_back_as_it_is() -> None:
     """It is nearly every page of nearly every walk."""
     index = Index()
