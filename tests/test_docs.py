@@ -13,7 +13,8 @@ from viber_async import errors, sandbox, testing
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 REFERENCE = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
-DESCRIBED = set(re.findall(r"^::: (\S+)$", REFERENCE, re.MULTILINE))
+ENTRIES = re.findall(r"^::: (\S+)$", REFERENCE, re.MULTILINE)
+DESCRIBED = set(ENTRIES)
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, BaseException)}
 ALIASES = {"Lane", "Middleware", "CallNext", "DEFAULT", "Delivery", "__version__"}
 """Not classes or functions of their own: they are described where they are used."""
@@ -26,6 +27,11 @@ def test_every_public_name_stands_in_the_reference(module: object) -> None:
 
     assert {f"{module.__name__}.{name}" for name in names} - DESCRIBED == set()
     assert "viber_async.errors" in DESCRIBED
+
+
+def test_nothing_stands_in_the_reference_twice() -> None:
+    """One place for each name."""
+    assert sorted(ENTRIES) == sorted(DESCRIBED)
 
 
 def test_every_error_says_what_to_do() -> None:
