@@ -20,7 +20,7 @@ VERSIONS = [
     if text.startswith("Programming Language :: Python :: 3.")
 ]
 SIDE_BY_SIDE = ("-n", "4", "--dist", "worksteal")
-ALIASED = "import httpx2; httpx2.alias_httpx(); import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+ON_HTTPX2 = ("-p", "tests.on_httpx2", "-W", "ignore::pytest.PytestAssertRewriteWarning")  # anyio is there before pytest
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -41,8 +41,7 @@ def tests(session: nox.Session) -> None:
 def tests_httpx2(session: nox.Session) -> None:
     """Does everything work on httpx2 as well?"""
     install(session, "test", "httpx2")
-    quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # anyio is there before pytest
-    session.run("python", "-c", ALIASED, *quiet, *session.posargs)
+    session.run("python", "-m", "pytest", *ON_HTTPX2, *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(python=VERSIONS[0])
@@ -108,7 +107,7 @@ def cancel(session: nox.Session) -> None:
     install(session, "test")
     session.run("pytest", *how, "tests/processes/test_endings.py", env=many)
     install(session, "httpx2")
-    session.run("python", "-c", ALIASED, "-W", "ignore::pytest.PytestAssertRewriteWarning", *how, env=many)
+    session.run("python", "-m", "pytest", *ON_HTTPX2, *how, env=many)
 
 
 @nox.session(python=VERSIONS[0])
