@@ -211,6 +211,8 @@ class Exchange:
         call, options, on_turn = journey.call, journey.options, journey.on_turn  # the journey would be a cycle
 
         def entering(flight: Flight, request: httpx.Request) -> None:
+            if self.closing:
+                raise asyncio.CancelledError
             if bearer is not None and (current := bearer.current()) is not token:
                 if current is None:
                     raise _TokenGoneError
@@ -292,30 +294,40 @@ class Exchange:
 
     async def _around(self, journey: Journey, reader: Reader) -> Answer:
         call, flight = journey.call, journey.flight
+        failed: Exception | None = None
 
         async def send(attempt: Attempt) -> Answer:
-            if flight.entered:
-                raise UsageError(
-                    "a middleware called call_next twice; an attempt is sent once", delivery=flight.delivery
-                )
-            return await self._send(journey, attempt, reader)
+            nonlocal failed
+            flight.refuse_again()
+            failed = None
+            try:
+                return await self._send(journey, attempt, reader)
+            except Exception as error:
+                failed = error
+                raise
 
         handler: CallNext = send
         for middleware in self._middleware:
             handler = around(middleware, handler)
         try:
-            return await handler(
+            answer = await handler(
                 Attempt(method=call.method, path=call.shown_path, number=journey.attempts, lane=flight.lane)
             )
-        except (ViberError, _TokenGoneError):
-            raise
         except Exception as error:
+            if error is failed:
+                raise
             logger.error("%s: a middleware failed", journey.what, exc_info=error)  # noqa: TRY400 - without our frames
             raise UsageError(
                 f"{journey.what}: a middleware raised {type(error).__name__}: "
                 f"{safe_text(without(flight.secret, str(error)), 200)}",
                 delivery=flight.delivery,
             ) from error
+        else:
+            if failed is None or call.kind is not Kind.CREATE:
+                return answer
+            raise failed  # an answer that somebody made up for a campaign is none
+        finally:
+            failed = None  # which would be a cycle, by its frames
 
     async def _send(self, journey: Journey, attempt: Attempt | None, reader: Reader) -> Answer:
         request = self._origin.request(journey, attempt)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attrs import define, field
 
-from viber_async.errors import Delivery
+from viber_async.errors import Delivery, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,8 @@ class Flight:
     """The answer was read to its end."""
     safe: bool = True
     """On the wire, and a cancellation would do no harm."""
+    over: bool = False
+    """Whoever wanted it is gone, or its time is: it must not be handed to the network any more."""
     _doomed: asyncio.Task[Any] | None = field(default=None, repr=False, init=False)
     _waited: bool = field(default=True, repr=False, init=False)
     """The loop has turned since the reading of the answer began."""
@@ -123,11 +125,23 @@ class Flight:
         return self.body_secret if self.token is None else self.token.value
 
     def enter(self, request: httpx.Request, *, safe: bool) -> None:
-        """Note that the network is next; *safe* is said of transports that keep no pool of httpcore's."""
+        """Note that the network is next; *safe* is said of transports that keep no pool of httpcore's.
+
+        A cancellation that somebody on the way here has swallowed (a middleware, a limiter) is raised again: the caller
+        was told that nothing was sent.
+        """
+        if self.over:
+            raise asyncio.CancelledError
+        self.refuse_again()
         if self.entering is not None:
             self.entering(self, request)
         self.entered = self.on_wire = True
         self.safe = safe
+
+    def refuse_again(self) -> None:
+        """Raise if it was handed to the network already; what is repeated, and when, is decided by a table."""
+        if self.entered:
+            raise UsageError("a middleware called call_next twice; an attempt is sent once", delivery=self.delivery)
 
     def note(self, event: str, info: Events) -> bool:
         """Note an event of httpcore's trace; tell whether the head of the request leaves with it."""
@@ -159,6 +173,7 @@ class Flight:
 
     def end(self, task: asyncio.Task[Any]) -> None:
         """Cancel *task*, in which this attempt runs, as soon as that does no harm."""
+        self.over = True
         if not self.on_wire or self.safe:
             task.cancel()
         elif self._doomed is None:

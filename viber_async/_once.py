@@ -126,6 +126,7 @@ class Once:
     async def create(self, caller: Caller, wanted: Wanted) -> CreatedCampaign:
         """Give the campaign of a key: found, or created."""
         ledger = _ledger_of(caller)
+        caller.check()  # before what is under way in the session's own loop is waited for in another one
         found = self._under_way.get(wanted)
         if found is None:
             found = self._begin(_Errand(caller, ledger, wanted, self.wall))
@@ -160,6 +161,7 @@ class Once:
     async def reconcile_pending(self, caller: Caller) -> tuple[Reconciliation, ...]:
         """Look for the campaign of every row that is not settled, in one walk, and note what was found."""
         ledger = _ledger_of(caller)
+        caller.check()
         desk = _Desk(ledger, caller.account, self.wall)
         rows = [row for row in [await desk.lapsed(row) for row in await ledger.unsettled(caller.account)] if row]
         if not rows:

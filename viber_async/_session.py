@@ -32,7 +32,7 @@ from viber_async._sansio.unknown import UnknownName, UnknownNames
 from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
-from viber_async._tasks import TaskOwner, beside
+from viber_async._tasks import TaskOwner, beside, refuse_elsewhere
 from viber_async._token_store import MemoryTokenStore
 from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError, ValidationError
 
@@ -347,6 +347,10 @@ class Caller:
         """Tell whether the session is being closed."""
         return self._parts.open_or_closing().exchange.closing
 
+    def check(self) -> None:
+        """Raise where the session cannot be used: it is closed, or of another event loop, thread or process."""
+        self._parts.open()
+
     def deadline_of(self, kind: Kind) -> float | None:
         """Give the seconds that a call of *kind* may take."""
         return self._options.deadline_of(kind)
@@ -458,16 +462,8 @@ class _Parts:
             raise SessionLoopError(
                 "this session was opened in another process, before a fork; make one in each process, after the fork"
             )
-        self._check_loop(opened)
+        refuse_elsewhere(opened.loop)
         return opened
-
-    @staticmethod
-    def _check_loop(opened: _Open) -> None:
-        if opened.loop is not asyncio.get_running_loop():
-            raise SessionLoopError(
-                "this session was opened in another event loop; make one in each loop (every asyncio.run and "
-                "every thread has its own), and close it there"
-            )
 
     def open_or_closing(self) -> _Open:
         """Give the open parts also to those whom the end of the session is ending."""
@@ -553,11 +549,13 @@ class _Parts:
                 return
             transport: httpx.AsyncBaseTransport | None = self.settings.transport
             if opened is not None:
-                self._check_loop(opened)
+                refuse_elsewhere(opened.loop)
                 opened.exchange.closing = True
                 transport = opened.transport
             self._closed = True
             self._closing = asyncio.get_running_loop().create_task(self._shut(transport))
+        elif not self._closing.done():
+            refuse_elsewhere(self._closing.get_loop())
         await beside(self._closing)
 
     async def _shut(self, transport: httpx.AsyncBaseTransport | None) -> None:

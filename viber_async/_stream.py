@@ -18,6 +18,7 @@ from viber_async._journey import Journey
 from viber_async._sansio import answer as answers
 from viber_async._sansio.answer import EVIDENCE, Answer
 from viber_async._sansio.call import SMALL_BYTES, Unreadable
+from viber_async._tasks import refuse_elsewhere
 from viber_async.errors import Delivery, TransportError, UsageError, ViberError
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class RowStream(Generic[Row]):
         return self
 
     async def __anext__(self) -> Row:
+        self._check_loop()
         try:
             while not self._rows:
                 if self._closed:
@@ -113,10 +115,15 @@ class RowStream(Generic[Row]):
 
     async def aclose(self) -> None:
         """Stop reading and free the connection; may be called twice. Whoever waits for a row gets no more."""
+        self._check_loop()
         self._closed = True
         self._rows.clear()
         if self._pump is not None:
             await self._pump.aclose()
+
+    def _check_loop(self) -> None:
+        if self._pump is not None and not self._pump.task.done():
+            refuse_elsewhere(self._pump.task.get_loop())
 
     async def _more(self) -> None:
         if self._busy:

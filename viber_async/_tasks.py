@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from viber_async.errors import SessionLoopError
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -46,6 +48,15 @@ class TaskOwner:
         """Wait until all that runs now has ended."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def refuse_elsewhere(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise unless this runs in *loop*: what waits in another one is never woken, or too late."""
+    if loop is not asyncio.get_running_loop():
+        raise SessionLoopError(
+            "this session was opened in another event loop; make one in each loop (every asyncio.run and "
+            "every thread has its own), and close it there"
+        )
 
 
 async def beside(task: asyncio.Task[T]) -> T:

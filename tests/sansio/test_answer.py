@@ -816,6 +816,58 @@ def test_what_proves_that_nothing_was_created(error, certain):
     assert is_certain_refusal(error) is certain
 
 
+YES = {"result": True, "data": {"task_id": 7}}
+NOES = (
+    {"error_code": 1},
+    {"error_code": 708},
+    {"error_code": 401},
+    {"error_code": 2020202020},
+    {"is_error": True},
+    {"success": False},
+    {"error": "x", "error_description": "y"},
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((200, YES | no) for no in NOES),
+        (200, {"result": False, "data": {"task_id": 7}}),
+        (200, {"result": True, "error_code": 708}),
+        *((status, YES) for status in (400, 401, 403, 404, 422, 429)),
+        (400, {"data": {"task_id": "7"}}),
+    ],
+)
+@pytest.mark.fault("P17", "P18")
+def test_a_create_that_is_answered_yes_and_no_at_once_is_not_refused(status: int, body: object):
+    """Whoever sent it again on such a no would send it twice; a blacklist write may be."""
+    created = error_of(answer(status, body), call(Kind.CREATE))
+    written = error_of(answer(status, body), call(Kind.BLACKLIST_WRITE))
+
+    assert (type(created), created.delivery, is_certain_refusal(created)) == (
+        errors.DecodeError,
+        Delivery.ANSWERED,
+        False,
+    )
+    assert type(written) is not errors.DecodeError
+
+
+@pytest.mark.parametrize("body", [{"result": False, "data": {"task_id": None}}, {"error_code": 708, "data": []}])
+def test_a_plain_no_to_a_create_is_one(body: object):
+    """An id that is none says nothing."""
+
+    assert is_certain_refusal(error_of(answer(200, body), call(Kind.CREATE)))
+
+
+@pytest.mark.parametrize("code", [401, 2020202020])
+@pytest.mark.parametrize("status", [408, 409])
+def test_a_status_that_leaves_open_what_was_done_is_not_made_a_no_by_a_code(status: int, code: int):
+    """By these two codes a create would be sent again."""
+    told = error_of(answer(status, {"error_code": code}), call(Kind.CREATE))
+
+    assert (type(told), is_certain_refusal(told)) == (errors.ApiError, False)
+
+
 def test_a_create_that_may_have_been_carried_out_is_not_advised_to_be_tried_again():
     """The last words that a person on call reads must not cost money."""
     asked = call(Kind.CREATE, method="POST", path="/viber")

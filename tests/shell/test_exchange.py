@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -27,8 +28,10 @@ from viber_async import (
     Delivery,
     NotFoundError,
     OutcomeUnknownError,
+    PacedLimiter,
     ProtocolError,
     QuotaError,
+    RateLimit,
     RateLimitError,
     RequestTimeoutError,
     ResponseTooLargeError,
@@ -680,6 +683,120 @@ async def test_a_middleware_cannot_send_an_attempt_twice() -> None:
             await session.campaigns.create(**CREATE)
 
     assert len(provider.requests) == 1
+
+
+@in_virtual_time
+async def test_a_middleware_cannot_send_an_attempt_twice_at_once_either() -> None:
+    """While both wait for a turn, neither has been sent."""
+
+    async def hedging(attempt: Attempt, call_next: CallNext) -> Answer:
+        first, _ = await asyncio.gather(call_next(attempt), call_next(attempt))
+        return first
+
+    session, provider = session_over(CREATED, middleware=[hedging])
+    async with session:
+        session._parts._limiter.pause(1)
+        with pytest.raises(OutcomeUnknownError, match="twice"):
+            await session.campaigns.create(**CREATE)
+        await asyncio.sleep(5)
+
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ViberError("x"), ValidationError("x"), ConnectionFailedError("x"), RateLimitError("x"), QuotaError(status=200)],
+    ids=repr,
+)
+@pytest.mark.fault("C14")
+@in_virtual_time
+async def test_an_error_of_ours_that_a_middleware_raises_says_nothing_of_what_was_sent(error: ViberError) -> None:
+    """Not even that it never left, or was refused: on that it would be sent again."""
+
+    async def clumsy(attempt: Attempt, call_next: CallNext) -> Answer:
+        await call_next(attempt)
+        raise error
+
+    session, provider = session_over(CREATED, middleware=[clumsy])
+    async with session:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.campaigns.create(**CREATE)
+
+    assert len(provider.requests) == 1
+    assert caught.value.delivery is Delivery.ANSWERED
+    assert isinstance(caught.value.__cause__, UsageError)
+
+
+@pytest.mark.fault("C14")
+@in_virtual_time
+async def test_an_answer_that_a_middleware_makes_up_for_a_create_that_failed_is_none() -> None:
+    """A read may be answered from a cache; of a campaign nobody can know."""
+
+    async def forgiving(attempt: Attempt, call_next: CallNext) -> Answer:
+        try:
+            return await call_next(attempt)
+        except TransportError:
+            return Answer(status=429 if attempt.method == "POST" else 200, headers={}, body=b"[]")
+
+    session, provider = session_over(httpx.ReadError("cut"), middleware=[forgiving])
+    async with session:
+        with pytest.raises(OutcomeUnknownError, match="ReadError"):
+            await session.campaigns.create(**CREATE)
+
+        assert await session.senders.list() == ()
+
+    assert len(provider.requests) == 2
+
+
+async def asleep_through_a_cancel() -> None:
+    """Do what `asyncio.wait_for` may do before Python 3.12, and a broad ``except`` in any."""
+    try:
+        await asyncio.sleep(10)
+    except asyncio.CancelledError:
+        await asyncio.sleep(1)
+
+
+async def deaf_middleware(attempt: Attempt, call_next: CallNext) -> Answer:
+    await asleep_through_a_cancel()
+    return await call_next(attempt)
+
+
+class DeafLimiter(PacedLimiter):
+    async def acquire(self, **how: Any) -> Any:
+        await asleep_through_a_cancel()
+        return await super().acquire(**how)
+
+
+DEAF: dict[str, Callable[[], dict[str, Any]]] = {
+    "a middleware": lambda: {"middleware": [deaf_middleware]},
+    "a limiter": lambda: {"rate_limiter": DeafLimiter(RateLimit(10))},
+}
+
+
+@pytest.mark.parametrize("deaf", DEAF)
+@pytest.mark.fault("C01", "C14")
+@in_virtual_time
+async def test_what_was_said_to_be_unsent_is_never_sent_although_somebody_swallows_the_cancel(deaf: str) -> None:
+    """By then the caller has been told, and may have begun anew."""
+    session, provider = session_over(CREATED, **DEAF[deaf]())
+    async with session:
+        task = asyncio.create_task(session.campaigns.create(**CREATE))  # type: ignore[var-annotated]
+        await asyncio.sleep(5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await task
+        with pytest.raises(DeadlineExceededError) as late:
+            await session.with_options(deadline=5).campaigns.create(**CREATE)
+        task = asyncio.create_task(session.campaigns.create(**CREATE))
+        await asyncio.sleep(5)
+        await session.aclose()
+        with pytest.raises(SessionClosedError) as closed:
+            await task
+        await asyncio.sleep(50)
+
+    assert provider.requests == []
+    assert cancelled.value.__cause__ is None
+    assert (late.value.delivery, closed.value.delivery) == (Delivery.NOT_SENT, Delivery.NOT_SENT)
 
 
 @pytest.mark.fault("S05")

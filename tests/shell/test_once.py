@@ -7,6 +7,7 @@ import functools
 import gc
 import json
 import pickle
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -15,12 +16,15 @@ import httpx
 import pytest
 from attrs import evolve
 
-from tests.shell.clock import in_virtual_time
+from tests.shell.clock import VirtualTimeLoop, in_virtual_time
 from tests.shell.ledger import NOON, Account, MemoryLedger
 from tests.shell.sessions import session_over
 from viber_async import (
+    Answer,
     ApiError,
+    Attempt,
     BadRequestError,
+    CallNext,
     CampaignDraft,
     ConfigurationError,
     ConnectionFailedError,
@@ -35,6 +39,7 @@ from viber_async import (
     RateLimitError,
     ServerError,
     SessionClosedError,
+    SessionLoopError,
     ValidationError,
     Verdict,
     ViberSession,
@@ -795,6 +800,42 @@ async def test_closing_the_session_ends_it_by_name(sent):
     assert scene.ledger.row.state is (State.UNKNOWN if sent else State.PREPARED)
 
 
+@pytest.mark.fault("C07")
+@on_a_scene
+async def test_a_closed_session_does_not_say_that_nothing_is_pending():
+    """Though its ledger could be read."""
+    scene = Scene()
+    await scene.session.aclose()
+    with pytest.raises(SessionClosedError):
+        await scene.session.campaigns.reconcile_pending()
+
+
+@pytest.mark.fault("C08")
+def test_what_is_under_way_in_one_loop_is_not_waited_for_in_another():
+    """Nobody would be woken there."""
+    scene = Scene()
+    OPENED.clear()
+
+    async def begin() -> asyncio.Task[Any]:
+        held = asyncio.Event()
+        scene.ledger.before_put = lambda _: held.wait()  # type: ignore[assignment]
+        task = asyncio.create_task(scene.once())
+        await asyncio.sleep(1)
+        held.set()
+        return task
+
+    async def end(task: asyncio.Task[Any]) -> int:
+        await scene.session.aclose()
+        return len(await asyncio.gather(task, return_exceptions=True))
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        task = first.run(begin())
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second, pytest.raises(SessionLoopError):
+            second.run(scene.once())
+
+        assert first.run(end(task)) == 1
+
+
 @on_a_scene
 async def test_a_closed_session_says_so():
     """And leaves no coroutine behind."""
@@ -816,6 +857,32 @@ async def test_a_deadline_that_ends_it_on_the_wire_leaves_it_unknown():
     scene = Scene(deadline=None)
     await scene.once()
     assert scene.ledger.row.lease == 3600
+
+
+@pytest.mark.fault("C01")
+@on_a_scene
+async def test_a_key_that_was_given_back_is_not_sent_although_somebody_swallows_the_cancel():
+    """Whoever takes it next would be the second to send it."""
+    asleep = iter([False, True, False, False])
+
+    async def deaf(attempt: Attempt, call_next: CallNext) -> Answer:
+        if next(asleep):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(10)
+        return await call_next(attempt)
+
+    scene = Scene(middleware=[deaf])
+    task = asyncio.create_task(scene.once())
+    await asyncio.sleep(5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(1)
+    assert scene.ledger.row.state is State.PREPARED
+    await scene.once()
+    await asyncio.sleep(50)
+
+    assert scene.account.posts == 1
 
 
 @pytest.mark.fault("C01")

@@ -285,6 +285,35 @@ def test_a_session_of_another_thread_is_refused_at_once() -> None:
     assert len(caught) == 1
 
 
+@pytest.mark.fault("C08")
+def test_a_close_under_way_is_not_waited_for_in_another_loop() -> None:
+    """It would not be told of the end."""
+    held = asyncio.Event()
+
+    class Slow(Provider):
+        async def aclose(self) -> None:
+            await held.wait()
+
+    session, _ = session_over(provider=Slow(SENDERS))
+
+    async def begin() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await session.aclose()
+
+    async def end() -> None:
+        held.set()
+        await session.aclose()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        first.run(begin())
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second:
+            with pytest.raises(SessionLoopError):
+                second.run(session.aclose())
+            first.run(end())
+            second.run(session.aclose())
+
+
 @pytest.mark.fault("M02")
 def test_a_session_of_a_parent_process_is_refused_in_the_child() -> None:
     """The child gets the named error and a close that touches nothing; the parent goes on."""

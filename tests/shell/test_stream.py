@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.shell.clock import in_virtual_time
+from tests.shell.clock import VirtualTimeLoop, in_virtual_time
 from tests.shell.provider import Pieces, Provider, no
 from tests.shell.sessions import session_over
 from viber_async import (
@@ -27,6 +27,7 @@ from viber_async import (
     NotFoundError,
     ServerError,
     SessionClosedError,
+    SessionLoopError,
     TransportError,
     UsageError,
     ViberError,
@@ -381,6 +382,21 @@ async def test_two_readers_at_once_are_told_so() -> None:
             await anext(stream)
 
         assert (await first).phone == str(FIRST)
+
+
+@pytest.mark.fault("C08")
+def test_a_stream_of_another_loop_is_refused_at_once() -> None:
+    """Its pieces come where it was begun."""
+    session, _ = streaming(Pieces(*ROWS[:2], asyncio.Event().wait))
+    stream = session.campaigns.iter_recipients(44)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        first.run(anext(stream))  # type: ignore[arg-type]
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second:
+            for use in (stream.__anext__, stream.aclose):
+                with pytest.raises(SessionLoopError):
+                    second.run(use())  # type: ignore[arg-type]
+        first.run(stream.aclose())
+        first.run(session.aclose())
 
 
 @in_virtual_time

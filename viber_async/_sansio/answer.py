@@ -42,8 +42,10 @@ PER_SECOND_CODE: Final = 2020202020
 _IMF_DATE: Final = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 _QUOTED: Final = re.compile(r"""(['"]).*\1""", re.DOTALL)
 ASKING_FOR_MORE: Final = (401, PER_SECOND_CODE)
-"""Codes that are answered by sending again, creates included: not believed of a server that fails or redirects, which
-may have done its work."""
+"""Codes that are answered by sending again, creates included: not believed where the status leaves open whether the
+work was done."""
+LEFT_OPEN: Final = (408, 409)
+"""Of the statuses that say no, those that do not say whether the work was done; all of 3xx and 5xx are like that."""
 
 _OAUTH_WORD: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -132,6 +134,8 @@ def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) 
     """
     try:
         parsed = None if call.empty_is_none and not answer.body else _parsed(answer)
+        if call.kind is Kind.CREATE:
+            _refuse_yes_and_no(answer, parsed)
         raise_if_error(call, answer, parsed, now=now)
         return call.read(converter, parsed)
     except Unreadable as why:
@@ -165,6 +169,15 @@ def _says_no(said: Mapping[str, object]) -> bool:
         or _code(said.get("error_code")) is not None
         or ("error" in said and "error_description" in said)
     )
+
+
+def _refuse_yes_and_no(answer: Answer, parsed: object) -> None:
+    """Raise if an answer says that something was created, and that it was not: that is no clear no."""
+    said = wire_json.as_object(parsed) or {}
+    made = wire_json.as_object(said.get("data")) or {}
+    yes = said.get("result") is True or bool(made.get("task_id"))
+    if yes and (_says_no(said) or not 200 <= answer.status < 300):
+        raise Unreadable("", "it says yes and no at once")
 
 
 def _sayer(call: Call[T], answer: Answer) -> Sayer:
@@ -240,13 +253,18 @@ def _error(call: Call[T], answer: Answer, envelope: _Envelope, *, asked: float |
 
 
 def _kind(call: Call[T], status: int, code: int | None) -> type[errors.ApiError]:
-    if code in BY_CODE and not (code in ASKING_FOR_MORE and (300 <= status < 400 or status >= 500)):
+    if code in BY_CODE and not (code in ASKING_FOR_MORE and _is_open(status)):
         return BY_CODE[code]
     if call.kind is Kind.TOKEN and status in TOKEN_BY_STATUS:
         return TOKEN_BY_STATUS[status]
     if status >= 500:
         return errors.ServerError
     return BY_STATUS.get(status, errors.ApiError)
+
+
+def _is_open(status: int) -> bool:
+    """Tell whether *status* leaves open whether the work was done."""
+    return 300 <= status < 400 or status >= 500 or status in LEFT_OPEN
 
 
 def _is_left_open(call: Call[T], kind: type[errors.ApiError]) -> bool:
@@ -338,6 +356,6 @@ def is_certain_refusal(error: errors.ViberError) -> bool:
         case errors.RateLimitError():
             return True
         case errors.ApiError(status=status):
-            return status == 200 or (400 <= status < 500 and status not in (408, 409))
+            return status == 200 or (400 <= status < 500 and status not in LEFT_OPEN)
         case _:
             return False
