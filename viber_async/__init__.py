@@ -42,9 +42,8 @@ from viber_async.errors import (
     ViberError,
 )
 
-if (
-    typing.TYPE_CHECKING
-):  # what checkers and editors see; `_HOMES` says the same to the interpreter, and a test compares them
+# What checkers and editors see; `_HOMES` says the same to the interpreter, and a test compares them.
+if typing.TYPE_CHECKING:
     from viber_async._blacklist import Blacklist
     from viber_async._campaigns import Campaigns
     from viber_async._defaults import DEFAULT, Timeout

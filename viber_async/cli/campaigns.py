@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from viber_async.cli._report import Outcome
     from viber_async.cli._show import Draw, Show
 
+    Told = Callable[[Campaign], None]
+    Watching = Coroutine[object, object, Campaign | None]
+
 ROWS: Final = 50
 """Campaigns that are listed unless more are asked for."""
 EVERY: Final = timedelta(seconds=5)
@@ -223,15 +226,17 @@ def watch(
     pause = EVERY if every is None else every
     if pause < LEAST:
         raise UsageError("--every: at least a second, 1s: the account has ten requests in one, for everything")
+    seconds = None if longest is None else longest.total_seconds()
     with teller.telling(), connected(rate=rate) as account:
-        with teller.result.live() as draw:
-            seconds = None if longest is None else longest.total_seconds()
-            tell = partial(_changed, draw, as_json=as_json)
-            job = jobs.follow(
-                account.session, campaign_id, tell, every=pause.total_seconds(), longest=seconds, keep=keep
-            )
-            over = account.wait(job)
-        teller.end(_watched(over))  # below the picture, which is done with
+        follow = partial(
+            jobs.follow, account.session, campaign_id, every=pause.total_seconds(), longest=seconds, keep=keep
+        )
+        teller.end(_watched(_drawn(teller, account, follow, as_json=as_json)))  # below the picture, which is done with
+
+
+def _drawn(teller: Teller, account: Account, follow: Callable[[Told], Watching], *, as_json: bool) -> Campaign | None:
+    with teller.result.live() as draw:
+        return account.wait(follow(partial(_changed, draw, as_json=as_json)))
 
 
 def _changed(draw: Draw, campaign: Campaign, *, as_json: bool) -> None:
