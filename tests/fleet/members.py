@@ -14,22 +14,32 @@ from contextlib import suppress
 
 import redis.asyncio
 
-import viber_async.redis
 from viber_async import ClientCredentials, RateLimit, ViberError, ViberSession
 from viber_async._connections import tls_context
+from viber_async.redis import RedisRateLimiter, RedisTokenStore
+from viber_async.redis._limiter import LOOK_AGAIN
 
 AT_ONCE = 3
 """Calls of a member that are under way or wait for their turns."""
 TOLD_TO_STOP = 42
 
 
+async def found_again(limiter: RedisRateLimiter) -> None:
+    """Wait until Redis is found again, or may be looked for once more; whoever calls until then fails at once."""
+    limiter.news.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_AGAIN):
+            await limiter.news.wait()
+
+
 async def member(url: str, port: int, secret: str) -> None:
     client = redis.asyncio.Redis(port=port)
+    limiter = RedisRateLimiter(client, "shop", RateLimit(10))
     session = ViberSession(
         ClientCredentials("id", "secret"),
         base_url=url,
-        rate_limiter=viber_async.redis.RedisRateLimiter(client, "shop", RateLimit(10)),
-        token_store=viber_async.redis.RedisTokenStore(client, "shop", secret=secret),
+        rate_limiter=limiter,
+        token_store=RedisTokenStore(client, "shop", secret=secret),
         user_agent=f"member/{os.getpid()}",
     ).with_options(lane="bulk", deadline=None)
 
@@ -39,6 +49,7 @@ async def member(url: str, port: int, secret: str) -> None:
                 await session.senders.list()
             except ViberError as error:
                 logging.getLogger(__name__).warning("%d: %r", os.getpid(), error)
+                await found_again(limiter)
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):

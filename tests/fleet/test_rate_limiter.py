@@ -32,6 +32,8 @@ from viber_async.redis._script import TAKE
 KEY = "viber_async:{shop}:rate"
 FAST = RateLimit(100, per=1.0)
 """A turn every ten milliseconds, so that no test takes long."""
+PATIENT = RateLimit(6000, per=60.0)
+"""As quick; but what comes late is measured by the period, and a turn is not let go for it."""
 PER = 1_000_000
 """Microseconds."""
 
@@ -698,6 +700,30 @@ async def test_whoever_was_suspended_while_it_asked_does_not_take_redis_for_away
 
     assert len(asked) == 2
     assert limiter.statistics().kept_by == "redis"
+
+
+async def test_what_redis_did_not_hear_is_told_again(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that came late still moves those behind it, if the word about it was lost; and what came meanwhile."""
+    limiter = a_limiter(client, PATIENT)
+    await turn_of(limiter)
+    real = limiter._script
+    told = []
+
+    async def lost(*, keys: list[str], args: list[float]) -> Any:
+        told.append(args[4])
+        if len(told) > 1:
+            return await real(keys=keys, args=args)
+        limiter.lateness.excess += 0.125
+        monkeypatch.setattr(limiter, "now", lambda: loop.time() + 5.0)  # it was suspended meanwhile
+        raise ConnectionError("lost")
+
+    loop = asyncio.get_running_loop()
+    limiter.lateness.excess = 0.25
+    monkeypatch.setattr(limiter, "_script", lost)
+    await turn_of(limiter, sent=False)
+
+    assert told == [250_000, 375_000]
+    assert limiter.lateness.excess == 0.0
 
 
 async def test_a_redis_that_talks_nonsense_fails_those_who_wait(

@@ -184,8 +184,8 @@ class RedisRateLimiter:
     async def _asked(self, asked: float) -> _Moment:
         """Ask Redis for the next turn."""
         told, excess = self.lateness.told, self.lateness.excess
-        self.lateness.excess = 0.0
         wait = await self._say(told=told, excess=excess, wanted=True)
+        self.lateness.excess -= excess  # only now are those behind told of it; there may be more by now
         heard = self.now()
         self._answers.append(heard - asked)
         # Redis may have said it as early as this makes it look, compared with its fastest answer.
