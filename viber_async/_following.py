@@ -6,8 +6,7 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, TypeAlias
 
-from viber_async import _defaults as defaults
-from viber_async._sansio.following import is_over
+from viber_async._sansio.following import checked_every, is_over
 from viber_async._sansio.privacy import refused
 from viber_async.errors import UsageError
 
@@ -37,7 +36,7 @@ class CampaignWatch:
         if until is not None and not callable(until):
             raise refused("until", until, "a function that takes a Campaign, or None")
         self._get = get
-        self._every = defaults.seconds("every", every)
+        self._every = checked_every(every)
         self._until = until or is_over
         self._last: Campaign | None = None
         self._next_look = 0.0

@@ -11,7 +11,7 @@ import pytest
 from tests.shell.clock import in_virtual_time
 from tests.shell.provider import no, ok
 from tests.shell.sessions import session_over
-from viber_async import Campaign, ConfigurationError, ServerError, UsageError, ValidationError
+from viber_async import Campaign, ServerError, UsageError, ValidationError
 
 
 def campaign(status: str, delivered: int, *, sent: int = 2) -> Any:
@@ -118,7 +118,10 @@ async def test_a_watch_has_one_reader() -> None:
     [
         ({"campaign_id": "7"}, ValidationError),
         ({"campaign_id": 7, "until": 3}, ValidationError),
-        ({"campaign_id": 7, "every": 0}, ConfigurationError),
+        *[
+            ({"campaign_id": 7, "every": every}, ValidationError)
+            for every in (0, -1, 1e-9, 0.999, float("nan"), float("inf"), 86_401, True, "5", None)
+        ],
     ],
 )
 async def test_a_watch_that_cannot_work_is_refused_at_once(call: Any, error: type[Exception]) -> None:
@@ -129,3 +132,23 @@ async def test_a_watch_that_cannot_work_is_refused_at_once(call: Any, error: typ
             session.campaigns.watch(**call)
 
     assert provider.requests == []
+
+
+@pytest.mark.parametrize("every", [1, 1.0, 86_400])
+async def test_a_watch_may_look_once_a_second_or_once_a_day(every: float) -> None:
+    """And at any pace between these two."""
+    session, _ = at(campaign("sent", 2))
+    async with session:
+        assert [seen.id async for seen in session.campaigns.watch(7, every=every)] == [7]
+
+
+async def test_a_pace_that_no_watch_may_have_is_named() -> None:
+    """The field, the value and the rule."""
+    session, _ = at(campaign("sent", 2))
+    async with session:
+        with pytest.raises(
+            ValidationError, match=r"^every: seconds, from 1 to 86400 \(a day\).*; got 1e-09$"
+        ) as caught:
+            session.campaigns.watch(7, every=1e-9)
+
+    assert caught.value.field == "every"

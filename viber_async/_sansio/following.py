@@ -9,12 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from viber_async._sansio.campaigns import CampaignStatus
+from viber_async._sansio.privacy import refused
 
 if TYPE_CHECKING:
     from viber_async._sansio.campaigns import Campaign
 
 OUT: Final = frozenset({CampaignStatus.SENT, CampaignStatus.SEND})
 """The words of 2023 and of 2017 for: all messages went out."""
+
+SHORTEST: Final = 1.0
+"""Ours: a campaign lives for minutes at the least, and whoever looked as often as possible would take the whole of the
+account's allowance."""
+LONGEST: Final = 86_400.0
+"""Ours, as for all times in seconds: what is looked at less than once a day is not being watched."""
+
+
+def checked_every(value: object) -> float:
+    """Give *value* if so many seconds may lie between two looks."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not SHORTEST <= value <= LONGEST:
+        raise refused("every", value, f"seconds, from {SHORTEST:g} to {LONGEST:.0f} (a day), between two looks")
+    return float(value)
 
 
 def is_over(campaign: Campaign) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
+from viber_async._sansio.following import SHORTEST
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import create
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 """Campaigns that are listed unless more are asked for."""
 EVERY: Final = timedelta(seconds=5)
-LEAST: Final = timedelta(seconds=1)
+LEAST: Final = timedelta(seconds=SHORTEST)
 
 CampaignId = Annotated[
     int, typer.Argument(parser=identity, metavar="ID", help="The campaign's id, as `list` shows it.")
