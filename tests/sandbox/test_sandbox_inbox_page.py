@@ -136,7 +136,7 @@ async def test_a_campaign_is_drawn_as_it_arrives(opened, client):
 
 async def test_the_json_is_shown_as_it_came(opened, client):
     """Every character of it, once that is asked for."""
-    body = '{"recipients" :[380931111111],"message":"\\u0041\\ud83c","message_type":2,\t"message_live_time":6e1,'
+    body = '{"recipients" :[380931111111],"message":"\\u0041\\ud83c\\udf37","message_type":2,\t"message_live_time":6e1,'
     body = body.replace("6e1", "60") + '"sender_id":1,"send_date":"now"}'
     answer = await client.post("/viber", content=body, headers={"Content-Type": "application/json"})
     page = await opened()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta, timezone
 
 import pytest
@@ -214,6 +215,9 @@ async def test_a_write_without_a_body_is_refused(local, method, path):
         ("application/json", b'{"phones": [NaN]}'),
         ("application/json", b"\xff\xfe"),
         ("application/json", b"[" * 200_000),
+        ("application/json", rb'{"phones": ["380931111111"], "description": "half a \ud83c"}'),
+        ("application/json", rb'{"phones": ["380931111111"], "description": "\uDF37\uD83C"}'),
+        ("application/json", rb'{"phones": ["380931111111"], "\ud83c": 1}'),
     ],
 )
 async def test_what_is_no_json_is_refused(local, content_type, body):
@@ -221,6 +225,35 @@ async def test_what_is_no_json_is_refused(local, content_type, body):
     answer = await local.post(BLACKLIST, content=body, headers={"Content-Type": content_type})
 
     assert (answer.status_code, answer.json()["error_code"]) == (400, 400)
+
+
+async def test_an_emoji_in_two_halves_is_one_character(local):
+    """As is one that is written out."""
+    body = rb'{"phones": ["380931111111"], "description": "\ud83c\udf37 and \u0041"}'
+    written = await local.post(BLACKLIST, content=body, headers={"Content-Type": "application/json"})
+    listed = await local.get(BLACKLIST)
+
+    assert (written.status_code, listed.json()["data"]["list"][0]["description"]) == (200, "🌷 and A")
+
+
+async def test_a_campaign_with_half_a_character_is_refused(local, campaign):
+    """Wherever it stands: the parser does not get to know of what."""
+    for change in ({"message": "\ud83c"}, {"task_name": "\ud83c"}):
+        body = json.dumps({**campaign, **change})
+        answer = await local.post("/viber", content=body, headers={"Content-Type": "application/json"})
+
+        assert (answer.status_code, answer.json()["error_code"]) == (400, 400)
+
+
+async def test_half_a_character_that_a_test_has_put_there_is_answered_as_json(make, client_of):
+    """Escaped, since no UTF-8 can hold it."""
+    sandbox = make()
+    sandbox.block(380931111111, description="half a \ud83c")
+    async with client_of(sandbox) as client:
+        answer = await client.get(BLACKLIST)
+
+    assert rb"half a \ud83c" in answer.content
+    assert answer.json()["data"]["list"][0]["description"] == "half a \ud83c"
 
 
 async def test_a_charset_beside_the_content_type_is_fine(local):

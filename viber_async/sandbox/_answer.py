@@ -50,8 +50,8 @@ def collected(answer: Answer) -> Answer:
 
 
 def json_bytes(value: object) -> bytes:
-    """Render *value* as the provider's JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """Render *value* as the provider's JSON; half a character, which UTF-8 cannot hold, is escaped."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 class Refusal(Exception):  # noqa: N818 - not an error of the sandbox: a word of the provider's
