@@ -35,6 +35,19 @@ def created(provider, *, recipients: int = 3, **fields) -> int:
     return asyncio.run(create())
 
 
+def kept(provider, folder, *, name: str) -> tuple[int, str]:
+    """Have a campaign with a key created, and give its id and its marker."""
+
+    async def create() -> tuple[int, str]:
+        ledger = SqliteLedger(folder / "ledger")
+        async with ViberSession(provider.credentials, base_url=provider.url, ledger=ledger) as session:
+            draft = CampaignDraft(sender_id=1, message_live_time=60, message="hi", recipients=[FIRST], task_name=name)
+            made = await session.campaigns.create_once(draft, key="order 7")
+            return made.task_id, made.task_name.removesuffix(f" | {name}")
+
+    return asyncio.run(create())
+
+
 def handle_of(provider, *, ledger=None, **fields):
     """Have a campaign created of which nobody knows, and give its handle."""
 
@@ -128,6 +141,22 @@ def test_all_campaigns_are_listed_as_json(provider, command):
     assert command("campaigns", "list")[1].splitlines()[-1] == "3 campaigns."
 
 
+def test_the_marker_of_a_key_stands_behind_all_else(provider, command, tmp_path):
+    """In a column of its own, which is there only where there is one; machines get the name as it is."""
+    created(provider, task_name="plain")
+    plain = command("campaigns", "list")[1].splitlines()
+    task, marker = kept(provider, tmp_path, name="spring sale")
+    head, latest, first, _ = command("campaigns", "list")[1].splitlines()
+    said = json.loads(command("campaigns", "list", "--json")[1])["campaigns"]
+
+    assert plain[0].split()[-1] == "sent"
+    assert head.split()[-1] == "marker"
+    assert latest.startswith(f"  {task}  spring sale  ")
+    assert latest.endswith(f"  {marker}")
+    assert marker not in first
+    assert said[0]["name"] == f"{marker} | spring sale"
+
+
 def test_no_campaigns_are_none(provider, command):
     """In words."""
 
@@ -157,6 +186,17 @@ def test_a_campaign_is_shown(provider, command):
     assert out.startswith(f"== {task}: spring\nsent, ")
     assert "  | sandbox\n  | hi\n" in out
     assert re.search(r"^  sent +3  100\.0% of all$", out, re.MULTILINE)
+
+
+def test_a_campaign_with_a_key_is_shown_by_its_name(provider, command, tmp_path):
+    """And its marker below; machines get both as they are."""
+    task, marker = kept(provider, tmp_path, name="spring")
+    heading, below, *_ = command("campaigns", "show", task)[1].splitlines()
+    said = json.loads(command("campaigns", "show", task, "--json")[1])["campaign"]
+
+    assert heading == f"== {task}: spring"
+    assert re.fullmatch(rf"sent, [-\d]+ [:\d]+, marker {marker}", below)
+    assert said["name"] == f"{marker} | spring"
 
 
 def test_a_campaign_is_shown_as_json(provider, command):

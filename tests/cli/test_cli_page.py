@@ -194,6 +194,18 @@ def test_text_and_bars_stand_out_from_what_is_behind_them(scheme):
     assert min(drawn) >= 3
 
 
+def test_the_marker_of_a_key_is_small_and_behind_the_name():
+    """The title does without it; a name without one has none."""
+    page = page_of(campaign(name="abcdefgh23456722 | spring <b>"), Seen(), made=MADE)
+    plain = page_of(campaign(name="spring"), Seen(), made=MADE)
+
+    assert "<title>spring &lt;b&gt; · Viber campaign 7</title>" in page
+    assert '<h1 dir="auto">spring &lt;b&gt; <small title="' in page
+    assert ">abcdefgh23456722</small></h1>" in page
+    assert page.count("abcdefgh23456722") == 1
+    assert '<h1 dir="auto">spring</h1>' in plain
+
+
 def test_a_campaign_of_which_nothing_is_known_has_a_page_too():
     """It says what is missing."""
     text = Reader(page_of(campaign(name=""), Seen(), made=MADE)).text

@@ -7,6 +7,8 @@ import re
 from datetime import datetime
 
 import pytest
+from attrs import evolve
+from rich.console import Console
 
 from viber_async import Campaign, CampaignStatistics, CampaignStatus
 from viber_async.cli._bubble import Bubble, visible
@@ -48,6 +50,14 @@ def test_a_stage_is_a_part_of_the_one_before():
         ("errors", 30, "10.0% of all"),
     ]
     assert {s.share for s in stages(EMPTY)} == {""}
+
+
+def test_a_funnel_is_headed_by_the_name_that_people_gave():
+    """Without the marker of a key; whoever watches asked by id."""
+    file = io.StringIO()
+    Console(file=file, width=80).print(Funnel(evolve(campaign(), name="abcdefgh23456722 | spring")).rich())
+
+    assert file.getvalue().startswith("spring  sending")
 
 
 def test_a_funnel_in_lines_is_a_column_of_figures():

@@ -39,7 +39,7 @@ WORK = ROOT / ".mutation"
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 RING = Path("viber_async/_sansio")
 
-CRITICAL = ("retry", "answer", "reconcile", "ledger", "outcome")
+CRITICAL = ("retry", "answer", "reconcile", "ledger", "marker", "outcome")
 """What decides whether something is sent again, and what is believed to have been sent."""
 BARS = dict.fromkeys(CRITICAL, 98.0)
 BAR = 90.0

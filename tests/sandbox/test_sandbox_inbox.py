@@ -566,6 +566,19 @@ async def test_a_campaign_is_shown_with_all_that_it_is(make, client_of, campaign
     assert (second["button"], second["image"], second["sms"], second["stretch"]) == (None, None, None, 2)
 
 
+async def test_a_marker_is_told_apart_from_the_name(local, campaign):
+    """The body is what it was."""
+    name = "abcdefgh23456722 | Spring"
+    await local.post("/viber", json={**campaign, "task_name": name})
+    await local.post("/viber", json={**campaign, "task_name": "Summer"})
+    state = await seen(local)
+    detail = await local.get("/_inbox/campaigns/90241", headers=OWN)
+
+    assert [state[f"campaign/{number}"]["name"] for number in (90241, 90242)] == ["Spring", "Summer"]
+    assert [state[f"campaign/{number}"]["marker"] for number in (90241, 90242)] == ["abcdefgh23456722", None]
+    assert json.loads(detail.json()["body"])["task_name"] == name
+
+
 async def test_a_request_is_shown_with_what_the_rate_limit_said(make, client_of):
     """How many there were in its second, and whether it was one too many."""
     sandbox = make(rate_limit=(2, 1.0), monotonic=iter([0.0, 0.1, 0.2, 5.0, 9.0]).__next__)

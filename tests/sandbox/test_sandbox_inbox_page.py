@@ -134,6 +134,22 @@ async def test_a_campaign_is_drawn_as_it_arrives(opened, client):
     assert await page.locator("main :is(u, b b, .text img, .press i)").count() == 0
 
 
+async def test_the_marker_of_a_key_is_small_and_behind_the_name(opened, client):
+    """In the list and above the campaign; what is announced and what can be copied are the name and the JSON."""
+    page = await opened()
+    await create(client, task_name="abcdefgh23456722 | Spring", message="Sale")
+    await create(client, task_name="Summer", message="Sale")
+    await expect(page.locator("#campaigns .name")).to_have_text(["Summer", "Spring abcdefgh23456722"])
+    await expect(page.locator("#detail-title")).to_have_text("Summer")
+    await page.locator("#campaigns a").nth(1).click()
+    await expect(page.locator("#detail-title")).to_have_text("Spring abcdefgh23456722")
+    size = "node => parseFloat(getComputedStyle(node).fontSize)"
+    heading = page.locator("#detail-title")
+
+    assert await heading.locator(".marker").evaluate(size) < 0.7 * await heading.evaluate(size)
+    await expect(page.locator("#json")).to_contain_text('"task_name": "abcdefgh23456722 | Spring"')
+
+
 async def test_the_json_is_shown_as_it_came(opened, client):
     """Every character of it, once that is asked for."""
     body = '{"recipients" :[380931111111],"message":"\\u0041\\ud83c\\udf37","message_type":2,\t"message_live_time":6e1,'
@@ -307,7 +323,7 @@ async def test_everything_can_be_read(opened, client, sandbox):
         message="Sale https://example.com/",
         additional={"button": {"text": "Buy", "link": "https://example.com/"}},
     )
-    await create(client, message="Sale", send_date="2026-02-01 12:00:00")
+    await create(client, message="Sale", send_date="2026-02-01 12:00:00", task_name="abcdefgh23456722 | Spring")
     for status in (401, 503):
         sandbox.faults.add(Fault.status(status))
         await client.get("/viber/senders")

@@ -382,33 +382,6 @@ def test_a_name_that_does_not_fit_or_looks_marked_is_refused(name, rule):
     assert name[:10] in caught.value.shown
 
 
-@pytest.mark.parametrize(
-    ("name", "does"),
-    [
-        (f"{MARKER} | spring", True),
-        (f"{MARKER} | sp", True),
-        (MARKER, True),
-        (f"{MARKER}…", True),
-        (f"{MARKER}a | spring", False),
-        (f"{MARKER}X", True),
-        (MARKER[:-1], False),
-        (f" {MARKER} | spring", False),
-        ("spring", False),
-        (None, False),
-    ],
-)
-def test_a_name_carries_a_marker_at_its_front(name, does):
-    """However the rest was cut."""
-    assert rules.carries(name, MARKER) is does
-
-
-@pytest.mark.parametrize("name", ["responsibilities and duties", "", None, "spring", "responsibilities"])
-def test_ordinary_names_do_not_look_marked(name):
-    """Sixteen letters are a word; with the separator they are a marker."""
-    assert not rules.looks_marked(name)
-    rules.refuse_like_marked(name)
-
-
 NAME = f"{MARKER} | spring"
 
 

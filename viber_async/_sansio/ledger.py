@@ -18,7 +18,6 @@ import enum
 import hashlib
 import hmac
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from attrs import evolve, frozen
 
 from viber_async._sansio.campaigns import MAX_TASK_NAME, CreatedCampaign, content_mismatch
 from viber_async._sansio.converter import to_dict
+from viber_async._sansio.marker import MARKER_LENGTH, SEPARATOR, carries, looks_marked
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.tokens import ApiKey
@@ -38,19 +38,12 @@ if TYPE_CHECKING:
     from viber_async._sansio.campaigns import CampaignDraft
     from viber_async._sansio.tokens import ClientCredentials
 
-SEPARATOR: Final = " | "
-"""What stands between the marker and the rest of the name. Ours: no name begins like that by accident."""
 UNNAMED: Final = "campaign"
 """Ours: what follows the marker where the draft has no name; people read the list too."""
-MARKER_LENGTH: Final = 16
-"""Ours: 80 bits. Among a billion keys of one account, two alike are as likely as one in two million."""
 MAX_KEY: Final = 1000
 """Ours: a key names one campaign; what is longer is a text."""
 MIN_RESEND: Final = timedelta(minutes=10)
 """Ours: below that, a provider that is merely busy would be given the campaign twice."""
-
-_LIKE_A_MARKER: Final = re.compile(rf"[a-z2-7]{{{MARKER_LENGTH}}}{re.escape(SEPARATOR)}")
-_IN_A_MARKER: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 
 class State(enum.Enum):
@@ -339,18 +332,6 @@ def refuse_like_marked(name: str | None) -> None:
     """Refuse a name that begins with a marker: it was copied, and would pass for another campaign."""
     if looks_marked(name):
         raise refused("task_name", name, "begins like the marker of a campaign of create_once; leave that part out")
-
-
-def looks_marked(name: str | None) -> bool:
-    """Tell whether *name* begins with a marker, whosever it is."""
-    return name is not None and _LIKE_A_MARKER.match(name) is not None
-
-
-def carries(name: str | None, marker: str) -> bool:
-    """Tell whether *name* begins with *marker*, however the rest was cut or rewritten."""
-    if name is None or not name.startswith(marker):
-        return False
-    return name[MARKER_LENGTH : MARKER_LENGTH + 1] not in _IN_A_MARKER
 
 
 def echo_doubt(draft: CampaignDraft, created: CreatedCampaign, marker: str) -> tuple[str | None, bool]:

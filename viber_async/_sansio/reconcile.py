@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from viber_async._sansio.ledger import carries, looks_marked
+from viber_async._sansio.marker import carries, looks_marked
 from viber_async._sansio.outcome import digest
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Funnel:
     def rich(self) -> RenderableType:
         """Give a bar for each figure; all of them are as long as all messages."""
         title = Text.assemble(
-            (safe_text(self.campaign.name, NAME), "bold"),
+            (safe_text(parted(self.campaign.name)[0], NAME), "bold"),
             "  ",
             (status_of(self.campaign), "magenta"),
             f"  {self._time()}",

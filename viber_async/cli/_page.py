@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 
 from viber_async import __version__
+from viber_async._sansio.marker import parted
 from viber_async.cli._funnel import Stage, stages, status_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def page_of(campaign: Campaign, seen: Seen, *, made: datetime) -> str:
     """Give the page about *campaign* and what was seen of its recipients."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - a library that only this needs
 
+    name, marker = parted(campaign.name)
     found = () if campaign.statistics is None else stages(campaign.statistics)
     way, lost = _bars(found[:4]), _bars(found[4:])
     links = {"button": campaign.button_link, "picture": campaign.image_link}
@@ -65,7 +67,8 @@ def page_of(campaign: Campaign, seen: Seen, *, made: datetime) -> str:
     )
     return environment.get_template(TEMPLATE).render(
         campaign=campaign,
-        name=campaign.name or f"Campaign {campaign.id}",
+        name=name or f"Campaign {campaign.id}",
+        marker=marker,
         status=status_of(campaign),
         sender=campaign.sender_name or f"sender {campaign.sender_id}",
         figures=_figures(found, seen),

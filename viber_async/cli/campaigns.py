@@ -14,6 +14,7 @@ import typer
 
 from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
 from viber_async._sansio.following import SHORTEST
+from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import create
@@ -79,8 +80,7 @@ def list_campaigns(
 
 def _listed(teller: Teller, rows: list[CampaignSummary], most: int | None, pages: Pages[CampaignSummary]) -> Outcome:
     if rows and not teller.as_json:
-        heads = ("id", "name", "sender", "status", "created", "to be sent")
-        teller.result.table(heads, [_summary(row) for row in rows])
+        teller.result.table(*_table(rows))
     doubts = pages.report.doubts if most is None else ()
     said = [f"{counted(len(rows), 'campaigns')}{', and there may be more: --all' if len(rows) == most else ''}."]
     said += [f"Some may be missing: {'; '.join(doubts)}."] if doubts else []
@@ -119,9 +119,11 @@ def _shown(teller: Teller, campaign: Campaign) -> Outcome:
 
 
 def _picture(result: Show, campaign: Campaign) -> None:
-    result.heading(f"{campaign.id}: {safe_text(campaign.name, NAME)}")
+    name, marker = parted(campaign.name)
+    result.heading(f"{campaign.id}: {safe_text(name, NAME)}")
     when = campaign.send_date or campaign.created
-    result.say(f"{status_of(campaign)}, {'no date' if when is None else when:%Y-%m-%d %H:%M:%S}")
+    dated = "no date" if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
+    result.say(f"{status_of(campaign)}, {dated}{'' if marker is None else f', marker {marker}'}")
     button = None if campaign.button_text is None else (campaign.button_text, campaign.button_link or "")
     sender = campaign.sender_name or f"sender {campaign.sender_id}"
     result.draw(Bubble(sender=sender, text=campaign.message, button=button, image=campaign.image_link))
@@ -301,10 +303,20 @@ def _verdict(found: Reconciliation) -> str:
     return f"{what}: {said}{'' if found.complete else ' (the list was not read to its end)'}."
 
 
+def _table(rows: list[CampaignSummary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Give heads and rows; markers of keys stand last, and only where there are any."""
+    heads = ("id", "name", "sender", "status", "created", "to be sent", "marker")
+    cells = [_summary(row) for row in rows]
+    most = len(heads) if any(row[-1] for row in cells) else -1
+    return heads[:most], [row[:most] for row in cells]
+
+
 def _summary(row: CampaignSummary) -> tuple[str, ...]:
+    name, marker = parted(row.name)
     status = "" if row.status is None else safe_text(row.status.value, 40)
     sender = safe_text(row.sender_name or str(row.sender_id), 30)
-    return str(row.id), safe_text(row.name, NAME), sender, status, _date(row.created), _date(row.send_date)
+    dates = _date(row.created), _date(row.send_date)
+    return str(row.id), safe_text(name, NAME), sender, status, *dates, marker or ""
 
 
 def _date(when: datetime | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import asdict
 
+from viber_async._sansio.marker import parted
 from viber_async.sandbox._account import SandboxCredentials
 from viber_async.sandbox._calls import NAMES
 from viber_async.sandbox._clock import WIRE_FORMAT
@@ -88,9 +89,11 @@ def body_of(record: SandboxRequest) -> View:
 
 def _campaign(campaign: SandboxCampaign, now: datetime, zone: tzinfo) -> View:
     draft, life = campaign.draft, campaign.life
+    name, marker = parted(campaign.task_name)
     return {
         "id": campaign.id,
-        "name": campaign.task_name,
+        "name": name,
+        "marker": marker,
         "sender": campaign.sender.name,
         "message": draft.message,
         "image": draft.image_link,

@@ -232,7 +232,7 @@ function buildRow(each) {
       "a",
       { href: `#messages/${each.id}` },
       make("span", { className: "avatar", "aria-hidden": "true" }, [...each.sender][0].toUpperCase()),
-      make("bdi", { className: "name", lang: "" }, each.name),
+      make("span", { className: "name" }, ...named(each)),
       make("time", { className: "soft" }, each.created.slice(11, 16)),
       make("span", { className: "preview", dir: "auto", lang: "" }, each.message ?? "Picture"),
       make("span", { className: "chip" }),
@@ -240,6 +240,12 @@ function buildRow(each) {
     ),
   );
 }
+
+// A name as people gave it; the marker of its key is small and behind it.
+const named = (each) => [
+  make("bdi", { lang: "" }, each.name),
+  ...(each.marker ? [" ", make("small", { className: "marker", title: "The marker of its key: it is created at most once" }, each.marker)] : []),
+];
 
 function refreshRow(row, each) {
   const link = row.firstChild;
@@ -375,7 +381,7 @@ function buildFacts(each) {
     make(
       "header",
       { className: "facts-head" },
-      make("h2", { id: "detail-title", tabIndex: -1 }, make("bdi", { lang: "" }, each.name)),
+      make("h2", { id: "detail-title", tabIndex: -1 }, ...named(each)),
       make("p", { className: "chips" }, make("span", { className: "chip", id: "status" }), make("span", { className: "chip plain", id: "hand" }, "By hand"), make("span", { className: "soft" }, `#${each.id}`)),
     ),
     make("dl", { className: "meta" }, ...metaOf(each).flatMap(([term, text]) => [make("div", {}, make("dt", {}, term), make("dd", {}, make("bdi", {}, text)))])),
