@@ -358,3 +358,23 @@ async def test_it_goes_on_where_the_sandbox_does(opened, client, sandbox):
         await expect(page.locator("#live")).to_have_text("Live")
 
         assert await page.locator("#campaigns a").count() == 1
+
+
+async def test_a_token_that_is_none_is_said_to_be_none(window):
+    """Before the form, which takes another one; nothing is said to whoever comes for the first time."""
+    its_own = {"credentials": ("id", "a-secret-of-its-own"), "api_key": "a-key-of-its-own"}
+    async with Sandbox(token="a-token-that-nobody-guesses", **its_own) as sandbox:
+        await window.goto(sandbox.url)
+        wrong = window.get_by_role("alert")
+        await expect(window.get_by_label("Token")).to_be_focused()
+        before = await wrong.count()
+        await window.get_by_label("Token").fill("another-token-of-somebody")
+        await window.keyboard.press("Enter")
+        await expect(wrong).to_have_text("That is not its token.")
+        poor = [each for each in await window.evaluate(CONTRAST) if each[0] < READABLE]
+        await window.get_by_label("Token").fill("a-token-that-nobody-guesses")
+        await window.keyboard.press("Enter")
+        await expect(window.locator("#how-to")).to_contain_text("# its credentials: as you gave them, or as printed")
+        await window.context.clear_cookies()
+
+        assert (before, poor) == (0, [])

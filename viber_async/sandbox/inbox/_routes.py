@@ -138,7 +138,7 @@ class _Inbox:
     def _admit(self, token: str | None, request: Request) -> Response:
         """Let in by a page that goes on to the inbox: a redirect would not bring the cookie after a link elsewhere."""
         if token is None or not self.door.opens(token):
-            return _file("enter.html", status=401)
+            return _entrance(wrong=token is not None)
         response = _file("entered.html")
         response.set_cookie(_cookie(request), self.door.ticket, httponly=True, samesite="strict")
         return response
@@ -223,8 +223,14 @@ async def _body(request: Request) -> bytes:
     return bytes(body[:LONGEST_BODY])
 
 
-def _file(name: str, *, status: int = 200) -> Response:
-    return Response(_bytes(name), status, HEADERS, TYPES[name])
+def _entrance(*, wrong: bool) -> Response:
+    """The form for the token; it says so if there was a wrong one."""
+    page = _bytes("enter.html")
+    return Response(page.replace(b" hidden>", b">") if wrong else page, 401, HEADERS, TYPES["enter.html"])
+
+
+def _file(name: str) -> Response:
+    return Response(_bytes(name), 200, HEADERS, TYPES[name])
 
 
 @lru_cache

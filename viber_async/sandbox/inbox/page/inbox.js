@@ -221,7 +221,8 @@ function drawCampaigns() {
 // Credentials that everybody knows are shown; others are known to whoever made them up.
 function howTo(credentials) {
   const [name, secret] = credentials ?? ["…", "…"];
-  return `export SENDPULSE_BASE_URL=${location.origin}\nexport SENDPULSE_API_ID=${name}\nexport SENDPULSE_API_SECRET=${secret}`;
+  const whose = credentials ? "" : "\n# its credentials: as you gave them, or as printed when it was started";
+  return `export SENDPULSE_BASE_URL=${location.origin}${whose}\nexport SENDPULSE_API_ID=${name}\nexport SENDPULSE_API_SECRET=${secret}`;
 }
 
 function buildRow(each) {
