@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from viber_async import ApiKey, ClientCredentials, ServerError, ViberSession
-from viber_async.testing import AnswerRecorder, CannedTransport, in_virtual_time, without_persons
+from viber_async import Answer, ApiKey, Attempt, ClientCredentials, ServerError, ViberSession
+from viber_async.testing import AnswerRecorder, CannedTransport, in_virtual_time, run_in_virtual_time, without_persons
 
 CAMPAIGN = {
     "id": 19864149,
@@ -43,6 +43,20 @@ CAMPAIGN = {
         ("phone", 380931234567, 380930000001),
         ("phones", ["380931234567", "x", "380931234567"], ["380930000001", "380930000002", "380930000001"]),
         ("new field", 1.5, 1),
+        ("traffic_type", "Public information", "Public information"),
+        ("country", "UK", "UK"),
+        ("country", ["UK", "UAE", "UKRA"], ["UK", "UAE", "text"]),
+        ("status", "Margaret Hamilton", "text"),
+        ("status", "margaret has been told by her mother that she", "text"),
+        ("error", "invalid_client", "invalid_client"),
+        ("error", "Margaret has no balance", "text"),
+        ("result", "margaret was added", "text"),
+        ("error_code", 2020202020, 2020202020),
+        ("error_code", 380931234567, 1),
+        ("total", 9_999_999, 9_999_999),
+        ("total", 10_000_000, 1),
+        ("added", -93_123_45_67, 1),
+        ("price", 380931234567.5, 1),
     ],
 )
 def test_what_stays_is_what_says_nothing_of_anybody(name: str, value: object, kept: object) -> None:
@@ -103,3 +117,49 @@ async def test_what_is_no_json_is_no_sample(tmp_path: Path) -> None:
             await session.senders.list()
 
     assert not (tmp_path / "answers").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/addressbooks/5/emails/margaret@example.org", "001-GET-addressbooks-1-emails-2.json"),
+        ("/sms/+380931234567", "001-GET-sms-1.json"),
+        ("/v2/margaret.h", "001-GET-v2-1.json"),
+        ("/a" * 200, f"001-GET{'-a' * 96}-.json"),
+    ],
+)
+def test_the_name_of_a_file_says_nothing_of_anybody(path: str, name: str, tmp_path: Path) -> None:
+    """Of a path only what looks like a route is kept."""
+    run_in_virtual_time(recorded(path, Answer(status=200, headers={}, body=b"[]"), tmp_path))
+
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+async def recorded(path: str, answer: Answer, folder: Path) -> Answer:
+    """Give what an `AnswerRecorder` gives for *answer*."""
+
+    async def call_next(_: Attempt) -> Answer:
+        return answer
+
+    return await AnswerRecorder(folder)(Attempt(method="GET", path=path, number=1, lane="bulk"), call_next)
+
+
+@in_virtual_time
+async def test_a_disk_that_gives_out_costs_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a create nobody would know what became of it."""
+    (tmp_path / "answers").write_text("no folder")
+    transport = CannedTransport({"campaigns.get": CAMPAIGN})
+    recorder = AnswerRecorder(tmp_path / "answers")
+    async with ViberSession(ApiKey("k"), transport=transport, middleware=[recorder]) as session:
+        assert (await session.campaigns.get(19864149)).name == "for Margaret"
+
+    assert caplog.messages == ["an answer could not be recorded: File exists"]
+
+
+@pytest.mark.fault("P14")
+@pytest.mark.parametrize("depth", [300, 900, 100_000])
+def test_what_is_nested_without_end_stops_nobody(depth: int, tmp_path: Path) -> None:
+    """The session has its own word for it."""
+    answer = Answer(status=200, headers={}, body=b"[" * depth + b"]" * depth)
+
+    assert run_in_virtual_time(recorded("/x", answer, tmp_path)) is answer

@@ -8,9 +8,12 @@ the same id), every phone a made-up one. So a field that is new tomorrow shows i
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
+
+from viber_async._sansio.answer import PER_SECOND_CODE
 
 if TYPE_CHECKING:
     import os
@@ -18,8 +21,12 @@ if TYPE_CHECKING:
     from viber_async._middleware import Attempt, CallNext
     from viber_async._sansio.answer import Answer
 
-WORDS: Final = frozenset({"status", "currency", "traffic_type", "country", "error", "result"})
+logger: Final = logging.getLogger("viber_async")
+
+WORDS: Final = frozenset({"status", "currency", "traffic_type", "country"})
 """Fields whose texts are the provider's own words."""
+CODES: Final = frozenset({"error", "result"})
+"""Fields whose texts are such words where they are one, and may be a sentence about somebody where they are more."""
 DATES: Final = frozenset({"send_date", "created", "add_date", "last_update"})
 COUNTS: Final = frozenset(
     {"message_live_time", "stretch_time", "message_type", "resend_sms", "resend_sms_status", "error_code", "total"}
@@ -28,7 +35,12 @@ COUNTS: Final = frozenset(
 PHONES: Final = frozenset({"phone", "phones", "recipients"})
 MADE_UP: Final = 380_930_000_000
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-_WORD: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,40}")
+_WORD: Final = re.compile(r"(?=.{1,40}\Z)([A-Za-z][a-z_-]*( [a-z_-]+)*|[A-Z]{2,3})")
+"""With one capital at most, in front: two are somebody's name."""
+_CODE: Final = re.compile(r"[a-z_]{1,40}")
+_ROUTE: Final = re.compile(r"[A-Za-z_-]{1,40}|v\d")
+LARGEST: Final = 10_000_000
+"""Ours: a count below is one; from here on it may be a phone, whatever its field is called."""
 
 
 class _Names:
@@ -72,7 +84,11 @@ def _key(name: str) -> str:
 def _text(value: str, name: str, names: _Names) -> str:
     if name in PHONES:
         return str(names.phone(value))
-    kept = (name in DATES and _DATE.fullmatch(value)) or (name in WORDS and _WORD.fullmatch(value))
+    kept = (
+        (name in DATES and _DATE.fullmatch(value))
+        or (name in WORDS and _WORD.fullmatch(value))
+        or (name in CODES and _CODE.fullmatch(value))
+    )
     if kept or value == "" or (name in COUNTS and re.fullmatch(r"\d{1,6}(\.\d{1,4})?", value)):
         return value
     return str(names.id(value)) if value.isdecimal() else "text"
@@ -81,7 +97,8 @@ def _text(value: str, name: str, names: _Names) -> str:
 def _number(value: object, name: str, names: _Names) -> object:
     if name in PHONES:
         return names.phone(value)
-    return value if name in COUNTS else names.id(value)
+    count = name in COUNTS and abs(cast("float", value)) < LARGEST
+    return value if count or (name, value) == ("error_code", PER_SECOND_CODE) else names.id(value)
 
 
 class AnswerRecorder:
@@ -98,20 +115,26 @@ class AnswerRecorder:
     async def __call__(self, attempt: Attempt, call_next: CallNext) -> Answer:
         """Go on, and keep what comes back."""
         answer = await call_next(attempt)
-        if "access_token" not in attempt.path:
-            self._keep(attempt, answer)
+        if "access_token" not in attempt.path and (sample := self._sample(answer)) is not None:
+            try:
+                self._keep(attempt, sample)
+            except OSError as error:  # the answer is here, and must not be lost with its copy
+                logger.warning("an answer could not be recorded: %s", error.strerror)
         return answer
 
-    def _keep(self, attempt: Attempt, answer: Answer) -> None:
+    def _sample(self, answer: Answer) -> str | None:
+        """Give what is kept of *answer*; None of a web page or a broken body: a session says so, a sample is none."""
         try:
             value = cast("object", json.loads(answer.body))
-        except ValueError:
-            value = None  # a web page, or a broken body: a session says so, a sample is none
-        if value is None:
-            return
+            cleaned = {"status": answer.status, "json": _cleaned(value, "", self._names)}
+            return None if value is None else json.dumps(cleaned, ensure_ascii=False, indent=2)
+        except (ValueError, RecursionError):
+            return None
+
+    def _keep(self, attempt: Attempt, sample: str) -> None:
         self._written += 1
-        path = [str(self._names.id(part)) if part.isdecimal() else part for part in attempt.path.split("/") if part]
-        cleaned = {"status": answer.status, "json": _cleaned(value, "", self._names)}
+        parts = [part for part in attempt.path.split("/") if part]
+        path = [part if _ROUTE.fullmatch(part) else str(self._names.id(part)) for part in parts]
         self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"{self._written:03}-{attempt.method}-{'-'.join(path)}.json"
-        (self._folder / name).write_text(json.dumps(cleaned, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        name = f"{self._written:03}-{attempt.method}-{'-'.join(path)}"[:200]
+        (self._folder / f"{name}.json").write_text(sample + "\n", encoding="utf-8")
