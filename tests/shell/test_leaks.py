@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -46,6 +47,7 @@ from viber_async import (
 from viber_async._limiter import PacedLimiter
 from viber_async._sansio.ledger import State
 from viber_async._sansio.outcome import handle_of
+from viber_async.testing import AnswerRecorder, run_in_virtual_time
 
 URL = "http://127.0.0.1:1"
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -113,6 +115,8 @@ CALLS: dict[str, Call] = {
     "reconcile_pending": reconcile_pending,
     "campaigns.list": lambda session, _: session.campaigns.list().collect(),
     "campaigns.get": lambda session, _: session.campaigns.get(7),
+    "campaigns.watch": lambda session, _: anext(session.campaigns.watch(7)),
+    "campaigns.list, one after another": lambda session, _: session.campaigns.list(ahead=False).first(),
     "recipients": lambda session, _: session.campaigns.recipients(7),
     "iter_recipients": stream,
     "senders.list": lambda session, _: session.senders.list(),
@@ -476,6 +480,58 @@ async def test_a_part_that_fails_shows_nothing(part: str, canary: Canary) -> Non
 
     assert canary.seen == []
     assert canary.texts > 300
+
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+CAMPAIGN = json.loads((SAMPLES / "get_campaign__sent.json").read_text())
+SENDER = json.loads((SAMPLES / "get_sender__verified.json").read_text())
+STRANGE: dict[str, Callable[[str], object]] = {
+    "a key of a list": lambda said: [SENDER | {said: said, f"{said}.": [said]}],
+    "a key of an answer": lambda said: CAMPAIGN | {said: said, "statistic": CAMPAIGN["statistic"] | {said: 1}},
+    "a word of a list": lambda said: [SENDER | {"status": said}],
+    "a word of an answer": lambda said: CAMPAIGN | {"status": said},
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.fault("S04", "S15")
+@in_virtual_time
+async def test_what_is_unknown_in_an_answer_is_counted_without_anybody_in_it(
+    strange: str, strict: bool, canary: Canary
+) -> None:
+    """Whoever is strict is told of it by an error, the others by figures."""
+    failure = gives(lambda said: json.dumps(STRANGE[strange](said)).encode())
+    reads = ("senders.list", "senders.get", "campaigns.get", "campaigns.watch", "campaigns.list", "recipients")
+    with Watch(canary):
+        told = [await tried(canary, name, CALLS[name], failure, strict=strict) for name in reads]
+
+    assert canary.seen == []
+    assert any(strict == ("strict" in str(error)) for error in told)
+
+
+EVERYWHERE = gives(lambda said: json.dumps({"status": said, "error": said, "data": [said, {said: said}]}).encode())
+
+
+@pytest.mark.parametrize("failure", [EVERYWHERE, says(422), gives(lambda said: json.dumps({said: said}).encode())])
+@pytest.mark.fault("S04")
+def test_what_was_recorded_has_nobody_in_it(failure: Any, canary: Canary, tmp_path: Path) -> None:
+    """Neither what was sent nor what came back, in the files and in their names."""
+
+    async def record() -> None:
+        for name, call in CALLS.items():
+            recorder = AnswerRecorder(tmp_path / name)
+            await tried(canary, name, call, failure, spares=is_token, middleware=[recorder])
+
+    with Watch(canary):
+        run_in_virtual_time(record())
+    files = [*tmp_path.rglob("*.json")]
+    for file in files:
+        canary.look(file.name, file.read_text())
+        canary.look("name of a file", str(file))
+
+    assert canary.seen == []
+    assert len(files) >= len(CALLS)
 
 
 @pytest.mark.fault("S04", "C11")
