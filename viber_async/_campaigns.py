@@ -199,7 +199,7 @@ class Campaigns:
     def watch(self, campaign_id: int, *, every: float = WATCH_EVERY, until: Until | None = None) -> CampaignWatch:
         """Give a campaign at once, and then each time something in it has changed, until it is over.
 
-        It is looked at *every* so many seconds, from 1 to 86400, and is over once all its messages went out and each
+        It is looked at *every* so many seconds, 0.01 to 86400, and is over once all its messages went out and each
         was delivered or given up; reads and clicks may come for days after that. *until* is a function of the
         `Campaign`, async or not, that says otherwise, such as ``lambda campaign: False`` for no end. What the provider
         does not let through is never over.

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 OUT: Final = frozenset({CampaignStatus.SENT, CampaignStatus.SEND})
 """The words of 2023 and of 2017 for: all messages went out."""
 
-SHORTEST: Final = 1.0
-"""Ours: a campaign lives for minutes at the least, and whoever looked as often as possible would take the whole of the
-account's allowance."""
+SHORTEST: Final = 0.01
+"""Ours: the rate limit spaces the looks in any case, and what is shorter is a mistake in the unit."""
 LONGEST: Final = 86_400.0
 """Ours, as for all times in seconds: what is looked at less than once a day is not being watched."""
 

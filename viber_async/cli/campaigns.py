@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
-from viber_async._sansio.following import SHORTEST
 from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli import _campaign_jobs as jobs
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 """Campaigns that are listed unless more are asked for."""
 EVERY: Final = timedelta(seconds=5)
-LEAST: Final = timedelta(seconds=SHORTEST)
+LEAST: Final = timedelta(seconds=1)
 
 CampaignId = Annotated[
     int, typer.Argument(parser=identity, metavar="ID", help="The campaign's id, as `list` shows it.")
