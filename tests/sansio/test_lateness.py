@@ -32,6 +32,11 @@ def test_nothing_is_believed_of_a_process_that_has_hardly_begun() -> None:
     assert found == [MOST, MOST, 0.0]
 
 
+def test_a_process_that_has_done_nothing_keeps_nothing_from_others() -> None:
+    """Those who come behind have been told all there is."""
+    assert Lateness(MOST).excess == 0.0
+
+
 @pytest.mark.parametrize(
     ("came", "went", "told"),
     [
