@@ -184,10 +184,19 @@ def test_a_server_cannot_make_the_counts_grow() -> None:
 
     counts = names.counts()
     assert sum(counts.values()) == 300 * 101
-    assert len(counts) <= MAX_NAMES + 2
+    assert len(counts) == MAX_NAMES + 1  # the names, of which one is the rest of the keys, and the rest of the words
     assert counts[UnknownName("senders.get", "key", REST)] >= 300 * (100 - MAX_KEYS)
     assert max(len(name.name) for name in counts) < 70
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(("keys", "named", "rest"), [(MAX_KEYS, MAX_KEYS, None), (MAX_KEYS + 1, MAX_KEYS, 1)])
+def test_so_many_keys_of_one_object_are_named(keys: int, named: int, rest: int | None) -> None:
+    """And there is a rest only where there are more."""
+    found = counted(get_sender(1), {**SENDER, **{"k" * (i + 1): 1 for i in range(keys)}})
+
+    assert found.pop(("senders.get", "key", REST), None) == rest
+    assert found == {("senders.get", "key", "k" * (i + 1)): 1 for i in range(named)}
 
 
 def test_names_are_fit_to_be_shown() -> None:
