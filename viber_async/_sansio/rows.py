@@ -192,11 +192,11 @@ def _rest(step: Step) -> Callable[[object], object]:
 
     def rest(value: object) -> object:
         if step.usual is not None and step.usual.is_all:
-            raise ValueError(step.name)
+            raise ValueError  # the row is read once more: nobody sees this one
         if value is not None and (read := step.hook(value, step.target)) is not None:
             return read
         if step.required:
-            raise ValueError(step.name)
+            raise ValueError
         return step.default
 
     return rest
@@ -215,7 +215,7 @@ def _completer(steps: Sequence[Step]) -> Callable[[Any, tuple[str, ...]], tuple[
     def completed(row: dict[str, object], keys: tuple[str, ...]) -> tuple[dict[str, object], dict[str, object] | None]:
         strange = {key: value for key, value in row.items() if key not in keys}
         if not names.isdisjoint(strange):
-            raise ValueError(names)  # two names of one field, or another one than the first row uses
+            raise ValueError  # two names of one field, or another one than the first row uses
         return {**dict.fromkeys(keys), **row}, strange or None
 
     return completed
