@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viber_async._sansio import paging
-from viber_async._sansio.paging import ANCHORS, MAX_LIMIT, MAX_OFFSET, REPAIR_LIMIT, STALE_LIMIT, Walk
+from viber_async._sansio.paging import ANCHORS, MAX_LIMIT, MAX_OFFSET, OVERLAP, REPAIR_LIMIT, STALE_LIMIT, Walk
 from viber_async._sansio.privacy import shown
 from viber_async.errors import ValidationError
 
@@ -375,11 +375,12 @@ def test_an_empty_page_on_the_way_back_is_not_the_end_even_after_the_last_page()
 
 def test_seams_that_cannot_be_checked_are_left_open_in_the_end():
     """A server with pages of one row: the walk tries, then goes on and says so."""
-    trip = travel(Walk(limit=10), still(list(range(50)), cap=1))
+    trip = travel(Walk(limit=10), still(list(range(9)), cap=1))
 
-    assert trip.got == list(range(50))
+    assert trip.asked == [0, *[0, 1] * (REPAIR_LIMIT + 1), *range(1, 10)]
+    assert trip.got == list(range(9))
     assert trip.report.repairs == REPAIR_LIMIT + 1
-    assert "two pages could not be shown to join" in trip.report.doubts
+    assert trip.report.doubts == ("two pages could not be shown to join",)
 
 
 def test_known_rows_beyond_where_we_were_are_passed_at_full_speed():
@@ -406,6 +407,7 @@ def test_known_rows_beyond_where_we_were_are_passed_at_full_speed():
         ([[1, 2, 3, 4], [3, 9, 4, 5]], None, "rows did not keep their order"),
         ([[1, 2, 2, 3]], None, "rows did not keep their order"),
         ([[1, 2, 3, 4], [4, 4, 5]], None, "rows did not keep their order"),
+        ([[1, 2, 3, 4], [1, 1, 2]], None, "rows did not keep their order"),
         ([[1, 2, 3, 4]], 5, "the total is not the number of rows found"),
         ([[1, 2, 3, 4]], -1, "the total is not the number of rows found"),
         ([[1, 2, 3, 4]], 10**400, "the total is not the number of rows found"),
@@ -425,6 +427,7 @@ def test_whatever_spoils_the_proof_is_named(answers, total, doubt):
     [
         (4, [[1, 2, 3, 4], [3, 4, 5, 6], [6, 5, 7]], "rows did not keep their order"),
         (1, [[1], [2], [3]], "two pages could not be shown to join"),
+        (4, [[1, 2, 3, 4], [3, 4, 5, 6], [6, 7], [7, 8]], "a short page was not the last one"),
     ],
 )
 def test_a_doubt_does_not_dispel_another(limit, answers, doubt):
@@ -457,10 +460,11 @@ def test_the_report_adds_up():
     """Found rows are handed out or waiting; received rows are found or duplicates."""
     walk = Walk(limit=4)
     walk.take([1, 2, 3, 4], total=6)
-    walk.take([3, 4, 5, 6], total=6, waiting=0)
+    walk.take([3, 4, 5], total=6)
+    walk.take([4, 5, 6], total=6)
     report = walk.report(waiting=2)
 
-    assert (report.rows, report.distinct, report.duplicates, report.requests) == (4, 6, 2, 2)
+    assert (report.rows, report.distinct, report.duplicates, report.requests) == (4, 6, 4, 3)
     assert (report.total_first, report.total_last, report.repairs) == (6, 6, 0)
 
 
@@ -482,6 +486,37 @@ def test_the_same_page_for_ever_costs_exactly_what_it_is_granted():
     trip = travel(Walk(limit=10), lambda limit, offset: (list(range(10)), None))
 
     assert len(trip.asked) == 1 + STALE_LIMIT + 1
+
+
+def costs(walk: Walk, *pages: list[int]) -> int:
+    """Give how many pages are taken until the walk is over, of these and then always of the last."""
+    for count in range(1, 100):
+        walk.take(pages[min(count, len(pages)) - 1])
+        if walk.offset is None:
+            return count
+    raise AssertionError("the walk does not end")
+
+
+def test_a_resumed_walk_grants_no_less():
+    """It has brought nothing yet, and has not been denied anything."""
+    assert costs(Walk(limit=4, token=sealed(1, "", 0, 2, 2, 0, 0, 1, None, 0, "7 8")), [7, 8, 7, 8]) == STALE_LIMIT + 1
+
+
+def test_where_the_walk_has_been_known_rows_are_granted_twice():
+    """Two rows, a thousand in front of them, and far back: two pages are explained by these, and no more."""
+    walk = Walk(limit=2, token=changed(3, 1000))
+    back = [[99]] * 6
+
+    assert costs(walk, *back, [7, 8]) == len(back) + 2 + STALE_LIMIT + 1
+
+
+def test_rows_passed_in_a_search_explain_as_many_pages_as_those_handed_out():
+    """Two that are known and two that were passed explain four pages of two, behind the one that brought these."""
+    walk = Walk(limit=4, token=sealed(1, "", 1, 1000, 2, 0, 0, 1, None, 0, "7 8"))
+    while walk.offset:
+        walk.take([])
+
+    assert costs(walk, [70, 71]) == 1 + 4 + STALE_LIMIT + 1
 
 
 def test_a_page_that_comes_only_at_the_front_ends_a_walk_that_began_far_out():
@@ -657,15 +692,16 @@ def test_without_a_total_a_walk_looks_further_ahead_the_more_it_has_read():
     assert seen == [[0], [7, 14], [14, 21, 28, 35], [21, 28, 35, 42, 49, 56]]
 
 
+@pytest.mark.parametrize("start", [0, 40])
 @pytest.mark.parametrize(
     ("until", "wanted"), [(10, []), (11, [7]), (17, [7]), (18, [7, 14]), (25, [7, 14, 21]), (32, [7, 14, 21, 28])]
 )
-def test_no_more_is_wanted_than_it_takes_to_find_so_many_rows(until, wanted):
-    """Ten were found by the first page; each that follows brings seven."""
-    walk = Walk(limit=10)
-    walk.take(list(range(10)), total=100)
+def test_no_more_is_wanted_than_it_takes_to_find_so_many_rows(until, wanted, start):
+    """Ten were found by the first page; each that follows brings seven, wherever the walk began."""
+    walk = Walk(limit=10, offset=start)
+    walk.take(list(range(10)), total=140)
 
-    assert walk.wanted(6, until=until) == wanted
+    assert walk.wanted(6, until=until) == [start + begins for begins in wanted]
 
 
 def test_after_the_last_page_only_the_empty_one_is_wanted_and_then_none():
@@ -877,6 +913,15 @@ def test_when_no_known_row_is_left_everything_is_handed_out_and_nothing_claimed(
     assert "two pages could not be shown to join" in trip.report.doubts
 
 
+def test_a_walk_that_began_again_says_so_beside_what_it_has_said_before():
+    """Two repairs and a doubt stand in the token; going back is the third, and beginning again the fourth."""
+    walk = Walk(limit=10, token=sealed(1, "", 1, 7, 2, 0, 2, 5, None, 2, "7 8"))
+    report = travel(walk, still([1, 2, 3], totals=False)).report
+
+    assert report.repairs == 4
+    assert {"rows did not keep their order", "two pages could not be shown to join"} <= set(report.doubts)
+
+
 def test_a_walk_that_began_again_forgets_nothing_more():
     """From then on it began at offset 0, and an unknown row in front of known ones is news."""
     walk, _, waiting = until(list(range(120)), 100, limit=10)
@@ -906,18 +951,32 @@ def test_a_walk_from_the_middle_whose_rows_are_all_gone_goes_back_to_where_it_be
     assert trip.got == list(range(30, 60))
 
 
-def test_rows_in_front_of_the_start_are_never_handed_out():
+@pytest.mark.parametrize("start", [1, 10])
+def test_rows_in_front_of_the_start_are_never_handed_out(start):
     """Deleted rows pull what stands before the start into the pages; it was not asked for."""
     rows = list(range(40))
 
     def server(limit: int, offset: int) -> Answer:
         answer = rows[offset : offset + limit], None
-        rows[:] = rows if len(rows) < 40 else [*range(8), *range(18, 40)]
+        rows[:] = rows if len(rows) < 40 else [*range(start), *range(start + 8, 40)]
         return answer
 
-    trip = travel(Walk(limit=10, offset=10), server)
+    trip = travel(Walk(limit=10, offset=start), server)
 
-    assert trip.got == list(range(10, 40))
+    assert trip.got == list(range(start, 40))
+
+
+def test_nor_are_they_when_the_walk_has_begun_again():
+    """It began where it began, though all that was known is gone."""
+    walk = Walk(limit=4, token=sealed(1, "", 1, 3, 2, 0, 0, 1, None, 0, "7 8"))
+    while walk.offset:
+        walk.take([])
+    for page in ([70, 71], [71], []):
+        walk.take(page)
+    assert walk.offset == 1
+    new = [walk.take([1, 2, 3, 4]), walk.take([9]), walk.take([0, 1, 2, 3])]
+
+    assert new == [[0, 1, 2, 3], [], []]
 
 
 def test_a_search_through_the_whole_list_ends_at_a_known_row():
@@ -935,7 +994,13 @@ def test_a_search_in_a_list_that_empties_ends():
     walk, _, waiting = until(list(range(120)), 110, limit=10)
     trip = travel(resumed(walk, limit=10, waiting=waiting), still([]))
 
-    assert (trip.got, trip.report.complete) == ([], False)
+    assert trip.got == []
+    assert trip.report.doubts == (
+        "the total changed during the walk",
+        "the total is not the number of rows found",
+        "the last page did not show that it was the last",
+        "the list was empty before the walk was over",
+    )
 
 
 def test_a_token_of_a_token_is_the_same_token():
@@ -956,15 +1021,45 @@ def test_a_token_that_follows_inserted_rows_does_not_fall_back():
     assert Walk(limit=6, token=walk.token()).offset == 3
 
 
-def test_a_token_is_small_and_safe_in_a_url():
+def test_a_step_back_right_behind_a_token_is_a_repair():
+    """As it is behind any other page."""
+    walk = Walk(limit=2, token=sealed(*GOOD))
+    walk.take([99])
+
+    assert walk.report().repairs == 1
+
+
+def test_a_resumed_walk_may_try_as_often_as_any_before_seams_are_left_open():
+    """Page after page does not join; known rows further back do, and bring nothing."""
+    walk, offsets = Walk(limit=4, token=changed(3, 1000)), []
+    for _ in range(REPAIR_LIMIT + 1):
+        walk.take([99])
+        offsets.append(walk.offset)
+        walk.take([7, 8])
+
+    assert offsets == [*[996] * REPAIR_LIMIT, 998]
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 40, 90])
+def test_a_token_can_be_taken_behind_any_row_however_many_wait(waiting):
+    """The ids of those that were received and not handed out are kept beside the anchors."""
+    walk, found = Walk(limit=10), 0
+    for begin in range(0, 98, 7):
+        found += len(walk.take(list(range(begin, begin + 10)), waiting=found))
+
+    assert Walk(limit=10, token=walk.token(waiting=waiting)).offset == found - waiting - OVERLAP
+
+
+@pytest.mark.parametrize(("total", "kept"), [(10**4000, 2**63), (-(10**4000), -(2**63)), (-5, -5)])
+def test_a_token_is_small_and_safe_in_a_url(total, kept):
     """Fifty anchors of ten digits; the totals of a liar do not make it grow."""
     walk = Walk(limit=1000)
-    walk.take(list(range(10**9, 10**9 + 1000)), total=10**4000)
+    walk.take(list(range(10**9, 10**9 + 1000)), total=total)
     token = walk.token()
 
     assert len(token) < 1000
     assert token.replace("-", "").replace("_", "").isalnum()
-    assert Walk(limit=1000, token=token).report().total_first == 2**63
+    assert Walk(limit=1000, token=token).report().total_first == kept
 
 
 def test_a_doubt_outlives_the_token():
@@ -1009,8 +1104,10 @@ def test_a_bad_offset_is_refused(offset):
 
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (MAX_LIMIT, MAX_OFFSET)])
 def test_the_edges_are_allowed(limit, offset):
-    """Both ends of both ranges."""
-    assert Walk(limit=limit, offset=offset).offset == offset
+    """Both ends of both ranges; and a token goes on there."""
+    walk = Walk(limit=limit, offset=offset)
+
+    assert walk.offset == Walk(limit=limit, token=walk.token()).offset == offset
 
 
 def sealed(*fields: object) -> str:
@@ -1083,6 +1180,21 @@ def test_a_token_that_we_did_not_write_is_refused(token):
     assert caught.value.rule == "not a token of this version; hand back pages.token as it was"
 
 
+@pytest.mark.parametrize(("characters", "good"), [(4096, True), (4098, False)])
+def test_a_token_that_is_longer_than_any_is_not_looked_at(characters, good):
+    """Not even one that would be right, of a list with a name of three thousand characters."""
+    rest = len(json.dumps(GOOD, separators=(",", ":")))
+    name = "n" * (characters * 3 // 4 - rest)
+    token = sealed(1, name, *GOOD[2:])
+    assert len(token) == characters
+    try:
+        walk = Walk(limit=2, token=token, name=name)
+    except ValidationError:
+        walk = None
+
+    assert (walk is not None) is good
+
+
 def test_a_token_of_another_list_is_refused():
     """Ids of one list mean nothing in the other."""
     token = Walk(limit=2, name="campaigns").token()
@@ -1108,7 +1220,10 @@ def test_a_token_beyond_every_offset_ends_at_once():
     walk = Walk(limit=2, token=changed(3, 10**12))
 
     assert walk.offset is None
-    assert not walk.report().complete
+    assert walk.report().doubts == (
+        "the last page did not show that it was the last",
+        f"the list goes beyond offset {MAX_OFFSET}",
+    )
 
 
 def test_the_page_keeps_its_shape():

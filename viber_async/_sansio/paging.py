@@ -170,7 +170,6 @@ class Walk:
 
     def __init__(self, *, limit: int, offset: int = 0, token: str | None = None, name: str = "") -> None:
         self.limit = checked_limit(limit)
-        self._name = name
         mark = _Mark(name=name, origin=checked_offset(offset))
         if token is not None:
             if offset:
@@ -178,12 +177,13 @@ class Walk:
             mark = _decoded(token, name)
 
         # Where the walk stands.
+        self._name = mark.name
         self._origin = mark.origin
         self._position = mark.cursor if mark.rows else mark.origin
         self._over = False
         self._started = mark.rows > 0
         self._ended = False  # the last page with rows showed that it is the last
-        self._by_length = False  # ... by being short, since it had no total
+        self._by_length = False  # and by being short, since it had no total
         self._longest = 0
 
         # What it knows.
@@ -219,15 +219,15 @@ class Walk:
     @property
     def offset(self) -> int | None:
         """Where the next page begins; None when the walk is over."""
-        return None if self._over else max(0, self._position - self._back)
+        return None if self._over else self._begin()
 
     def take(self, keys: Sequence[int], *, total: int | None = None, waiting: int = 0) -> list[int]:
         """Give the indexes of the new rows among *keys*, the ids of the page at `offset`.
 
         An empty list means: ask again, there may be more.
         """
-        offset = max(0, self._position - self._back)
-        foreseen, _ = next(self._forecast(), (None, 0))
+        offset = self._begin()
+        foreseen = next((begins for begins, _ in self._forecast()), None)
         self._let_go(waiting)
         self._requests += 1
         self._note(total)
@@ -327,7 +327,7 @@ class Walk:
         return self._blind
 
     def _accept(self, keys: Sequence[int], offset: int, total: int | None, known: set[int]) -> list[int]:
-        seen = self._seen.among(known) if self._searching else known
+        seen = self._seen.among(known)
         old = [i for i, key in enumerate(keys) if key in seen]
         if self._searching and old:
             self._searching = False
@@ -336,7 +336,7 @@ class Walk:
         passed = len(self._passed)
         new = self._sort_out(keys, known, lead=old[0] if old and self._forgot else 0)
         moved = bool(new) or len(self._passed) > passed
-        if moved and self._ended and self._by_length:
+        if moved and self._by_length:
             self._doubts |= _Doubt.FILL
         self._keep(keys, new, offset, frontier=old[-1] if old else -1)
         self._conclude(len(keys), total)
@@ -351,7 +351,6 @@ class Walk:
             self._tries += 1
         if self._tries > REPAIR_LIMIT:
             self._blind = True
-            self._doubts |= _Doubt.SEAM
         self._back = 0 if self._blind else max(1, 2 * self._back)
 
     # The parts of accepting a page.
@@ -399,9 +398,9 @@ class Walk:
     def _conclude(self, length: int, total: int | None) -> None:
         """Say whether this page shows that it is the last one."""
         self._longest = max(self._longest, length)
-        self._by_length = total is None
         fills = max(self._longest, min(self.limit, 2))
-        self._ended = length < fills if total is None else total == self._position
+        self._by_length = total is None and length < fills
+        self._ended = self._by_length or total == self._position
 
     def _weigh(self, length: int, *, moved: bool) -> None:
         """Choose the next overlap; stop if nothing new comes and there is no reason for it.
@@ -425,17 +424,16 @@ class Walk:
 
     def _overlap(self) -> int:
         """At most half a page, so that each page has room for new rows."""
-        longest = max(2, self._longest) if self._longest else self.limit
-        return 0 if self._blind else min(OVERLAP, self.limit // 2, longest // 2)
+        half = max(1, self._longest // 2) if self._longest else self.limit
+        return 0 if self._blind else min(OVERLAP, self.limit // 2, half)
 
     def _forecast(self) -> Iterator[tuple[int, int]]:
         """Give where the pages behind the next one will begin, with the rows found by then, if all stays as it is.
 
-        Nothing is foreseen before the first page, where seams cannot be checked, on the way back, and at the end.
+        Nothing is foreseen before the first page, where seams cannot be checked, and at the end.
         """
-        offset, found = self.offset, self._distinct - self._position
-        lost = self._blind or self._stepping or self._searching
-        if offset is None or self._ended or lost or self._longest <= self._overlap():
+        offset, found = self._begin(), self._distinct - self._position
+        if self._ended or self._blind or self._longest <= self._overlap():
             return
         last = MAX_OFFSET if self.total is None else self.total
         while offset < last:
@@ -452,6 +450,9 @@ class Walk:
             self._surprised = True
 
     # Small steps.
+
+    def _begin(self) -> int:
+        return max(0, self._position - self._back)
 
     def _note(self, total: int | None) -> None:
         if total is None:
@@ -474,7 +475,7 @@ class Walk:
         """
         self._doubts |= _Doubt.SEAM
         self._repairs += 1
-        self._searching = self._started = self._ended = False
+        self._searching = self._started = self._ended = self._by_length = False
         self._passed = IdSet()
         self._forgot = self._origin > 0
         self._position, self._back = self._origin, 0
@@ -552,7 +553,7 @@ def _decoded(token: object, name: str) -> _Mark:
 
 def _parsed(token: str) -> _Mark | None:
     try:
-        fields: object = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        fields: object = json.loads(base64.urlsafe_b64decode(token + "=="))  # too much of that is no matter
     except (ValueError, RecursionError):
         return None
     match fields:
