@@ -7,8 +7,15 @@ import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import attrs
 import pytest
 
+from viber_async._sansio.answer import Answer
+from viber_async._sansio.call import Call
+from viber_async._sansio.difference import Changes, Earlier
+from viber_async._sansio.guards import Facts
+from viber_async._sansio.lines import Block
+from viber_async._sansio.number_page import NumberPage
 from viber_async._sansio.privacy import mask_phone, mask_phones, refused, safe_text, shown, without
 from viber_async.errors import ValidationError
 
@@ -210,3 +217,24 @@ def test_hiding_a_secret_takes_no_longer_than_the_text_is_long(text):
     without("token-1-and-more", text)
 
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"),
+    [
+        (Answer, ["body", "secret"]),
+        (Call, ["path", "params", "body", "secret"]),
+        (Block, ["data"]),
+        (NumberPage, ["phones", "descriptions", "dates"]),
+        (Changes, ["adds", "removes", "anew"]),
+        (Earlier, ["left", "removed"]),
+        (Facts, ["adds", "removes"]),
+    ],
+)
+def test_what_holds_phones_or_a_secret_does_not_show_them(cls, names):
+    """However it came to be printed."""
+    holder = cls.__new__(cls)
+    for field in attrs.fields(cls):
+        object.__setattr__(holder, field.name, "380931112111" if field.name in names else None)
+
+    assert "380931112111" not in repr(holder)
