@@ -112,7 +112,8 @@ class RecipientStream:
     def _read_document(self) -> Generator[None, str, None]:
         while not self._text:
             self._text = yield
-        self._at = len("\ufeff") if self._text.startswith("\ufeff") else 0
+        if self._text.startswith("\ufeff"):
+            self._at = len("\ufeff")
         yield from self._expect("{", "expected an object")
         yield from self._read_members()
         self._finished = True
@@ -122,12 +123,10 @@ class RecipientStream:
 
     def _read_members(self) -> Generator[None, str, None]:
         seen: set[str] = set()
-        separator = ","
-        if (yield from self._peek()) == "}":
-            separator = yield from self._expect("}", "")
-        while separator == ",":
+        more = (yield from self._peek()) != "}"
+        while more:
             yield from self._read_member(seen)
-            separator = yield from self._expect(",}", "not JSON: expected a comma or the end of the object")
+            more = (yield from self._expect(",}", "not JSON: expected a comma or the end of the object")) == ","
         if missing := {"task_id", "recipients"} - seen:
             raise Unreadable(max(missing), "is missing")
 
@@ -149,10 +148,10 @@ class RecipientStream:
 
     def _read_rows(self) -> Generator[None, str, None]:
         yield from self._expect("[", "expected a list", where="recipients")
-        separator = ","
-        if (yield from self._peek()) == "]":
-            separator = yield from self._expect("]", "")
-        while separator == ",":
+        more = (yield from self._peek()) != "]"
+        if not more:
+            self._at += 1
+        while more:
             rows = self._whole_rows()
             if not rows:
                 where = f"recipients[{self._count}]"
@@ -160,7 +159,7 @@ class RecipientStream:
                 rows = (_read_at(where, self._read_row, row),)
             self._rows += rows
             self._count += len(rows)
-            separator = yield from self._expect(",]", "not JSON: expected a comma or the end of the list")
+            more = (yield from self._expect(",]", "not JSON: expected a comma or the end of the list")) == ","
 
     def _whole_rows(self) -> tuple[Recipient, ...]:
         """Give the rows that stand whole in this piece, and stand behind them; none if that cannot be told at once."""
