@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from attrs import define, frozen
+from sniffio import current_async_library_cvar
 
 from viber_async._flight import Flight
 from viber_async._journey import Journey, Options
@@ -159,6 +160,7 @@ class Exchange:
 
     async def _under_deadline(self, journey: Journey, work: Callable[[], Coroutine[None, None, R]]) -> R:
         """Run *work*; when the deadline or the end of the session stops it, say so."""
+        current_async_library_cvar.set("asyncio")  # else httpcore and anyio find it out anew, two dozen times a call
         journey.start_clock()
         try:
             return await work()

@@ -9,7 +9,7 @@ Annotations are evaluated here (no ``from __future__``): the converter reads the
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
 from viber_async._sansio.converter import NO_EXTRAS, NOT_ON_THE_WIRE, Extras, brief, merged, read_int, wire
@@ -155,7 +155,8 @@ def _read_total(converter: "Converter", data: object) -> int:
 def _read_added(converter: "Converter", data: object) -> BlacklistAdded:
     answer = converter.structure(data, _Added)
     _check_result(result=answer.result)
-    return evolve(answer.counters, extras=merged(answer.extras, answer.counters.extras))
+    counters = answer.counters
+    return BlacklistAdded(counters.added, counters.exists, extras=merged(answer.extras, counters.extras))
 
 
 def _read_removed(converter: "Converter", data: object) -> BlacklistRemoved:

@@ -79,6 +79,9 @@ class Call(Generic[T_co]):
         return f"{self.method} {self.shown_path}"
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def json_body(value: object) -> bytes:
     """Render *value* as a JSON body."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()

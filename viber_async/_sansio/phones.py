@@ -27,6 +27,8 @@ _SPACES: Final = " \u00a0\u202f"
 """Space, no-break space, narrow no-break space: what web pages and spreadsheets put between groups."""
 _REMOVED: Final = str.maketrans("", "", _SPACES + ".-\u2010\u2011\u2013")
 """Also dots, the ASCII dash, the hyphen, the non-breaking hyphen and the en dash of word processors."""
+_USUAL: Final = re.compile(rf"[1-9][0-9]{{{MIN_DIGITS - 1},{MAX_DIGITS - 1}}}")
+"""What most phones are, and nothing is to be removed from."""
 _WRITTEN: Final = re.compile(r"\+?(?:[0-9]|\([0-9]+\))+")
 """What is left then; [0-9] and not \\d, which also matches the digits of forty other scripts."""
 _FRACTION: Final = re.compile(r"\+?[0-9]{8,}\.[0-9]*")
@@ -96,6 +98,8 @@ def digits_as_written(text: str, field: str) -> str:
 
 
 def _from_text(text: str, field: str) -> str:
+    if _USUAL.fullmatch(text):
+        return text
     digits = digits_as_written(text, field)
     digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
     if digits.startswith("0"):

@@ -282,10 +282,11 @@ class Lanes(Generic[Waiter]):
         # Ordered dicts, as sets that know their order: leaving from the middle costs no more than from the front.
         self._again: dict[Lane, OrderedDict[Waiter, None]] = {lane: OrderedDict() for lane in LANES}
         self._fresh: dict[Lane, OrderedDict[Waiter, None]] = {lane: OrderedDict() for lane in LANES}
+        self._rows = (*self._again.values(), *self._fresh.values())
         self._interactive_in_a_row = 0
 
     def __len__(self) -> int:
-        return self.waiting("interactive") + self.waiting("bulk")
+        return sum(map(len, self._rows))
 
     def waiting(self, lane: Lane) -> int:
         """Give how many wait in *lane*."""
@@ -293,9 +294,8 @@ class Lanes(Generic[Waiter]):
 
     def heads(self) -> Iterator[Waiter]:
         """Give those who are first in their rows; whoever has waited longest is among them."""
-        for rows in (self._again, self._fresh):
-            for row in rows.values():
-                yield from islice(row, 1)
+        for row in self._rows:
+            yield from islice(row, 1)
 
     def join(self, lane: Lane, waiter: Waiter, *, again: bool = False) -> None:
         """Stand at the end of *lane*; *again* is said by whoever had a turn that came to nothing."""
