@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,12 @@ import time
 import tracemalloc
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import ceil
 from pathlib import Path
 
 import httpx
+from _side_by_side import cost, show, show_figures, side_by_side
 
 from viber_async import ApiKey, RateLimit, ViberSession
 from viber_async._sansio.batches import BATCH
@@ -147,24 +148,26 @@ def whole(directory: Path, count: int) -> None:
     pages, writes = ceil(count / MAX_LIMIT), 2 * ceil(changed / BATCH)
     seams = ceil((count - OVERLAP) / (MAX_LIMIT - OVERLAP)) + 1 - pages
     assert said["requests"] == pages + seams + writes, said
-    print(
-        f"sync of {count:,}: {said['peak'] / 1e6:.0f} MB at most, {(said['peak'] - said['base']) / count:.1f} bytes a "
-        f"phone over the {said['base'] / 1e6:.0f} MB of the imports; {said['seconds']:.1f} s of CPU\n"
-        f"  requests: {pages} pages + {writes} batches = {pages + writes}; seams and end {seams}; walks that verify "
-        f"{said['walk_requests']:.0f}\n"
-        f"  at ten a second: {(said['requests'] + said['walk_requests']) / 10:.0f} s, of them CPU "
-        f"{said['seconds'] * 1000 / (said['requests'] + said['walk_requests']) / 100:.1%}",
-        flush=True,
+    show_figures(
+        f"sync of {count:,}, requests",
+        {"pages and batches": [pages + writes], "ours": [said["requests"]]},
+        unit="requests",
+        notes={"ours": f"seams and the end {seams}; walks that verify {said['walk_requests']:.0f} more"},
+    )
+    show_figures(
+        f"sync of {count:,}, memory",
+        {"the imports": [said["base"] / 1e6], "ours, at its peak": [said["peak"] / 1e6]},
+        unit="MB",
+        notes={"ours, at its peak": f"{(said['peak'] - said['base']) / count:.1f} bytes a phone"},
+    )
+    show_figures(
+        f"sync of {count:,}, CPU",
+        {"at ten a second": [(said["requests"] + said["walk_requests"]) / 10], "ours": [said["seconds"]]},
+        unit="s",
     )
 
 
 Once = Callable[[], object]
-
-
-def cpu(once: Once) -> float:
-    began = time.process_time()
-    once()
-    return time.process_time() - began
 
 
 def traced(once: Once) -> float:
@@ -177,9 +180,10 @@ def traced(once: Once) -> float:
 
 
 def pages_of(remote: list[int]) -> Iterator[NumberPage]:
+    """Give them by pages whose phones are ints of their own, side by side in memory, as those of an answer are."""
     for start in range(0, len(remote), MAX_LIMIT):
         held = remote[start : start + MAX_LIMIT]
-        yield NumberPage(list(range(start, start + len(held))), phones=held)
+        yield NumberPage(list(range(start, start + len(held))), phones=array("q", held).tolist())
 
 
 def difference(directory: Path, count: int, *, rounds: int) -> None:
@@ -212,19 +216,14 @@ def difference(directory: Path, count: int, *, rounds: int) -> None:
         assert (len(adds), len(removes)) == (changed, changed)
         return adds, removes
 
-    ways = (read, ours, sets)
+    ways: dict[str, Once] = {"reading the file": read, "ours": ours, "two sets": sets}
     for order in ("the list's own order", "no order"):
         if order == "no order":
             random.Random(1).shuffle(remote)  # as memory likes it least: nothing lies beside what was looked up before
         pages[:] = pages_of(remote)
-        measured = [[cpu(once) for once in ways] for _ in range(rounds)]
-        floor, mine, peer = (statistics.median(row[i] for row in measured) for i in range(3))
-        ratios = sorted(row[1] / row[0] for row in measured)
-        print(
-            f"difference of {count:,}, rows in {order}: floor (reading) {floor:.2f} s   ours {mine:.2f} s, "
-            f"{traced(ours):.0f} MiB   ratio {statistics.median(ratios):.2f}   ({ratios[0]:.2f} to {ratios[-1]:.2f})   "
-            f"two sets {peer / floor:.2f}, {traced(sets):.0f} MiB"
-        )
+        turns = {name: partial(cost, once) for name, once in ways.items()}
+        show(f"difference of {count:,}, {order}", side_by_side(turns, rounds=rounds))
+    show_figures(f"difference of {count:,}, memory", {"two sets": [traced(sets)], "ours": [traced(ours)]}, unit="MiB")
 
 
 def main() -> None:

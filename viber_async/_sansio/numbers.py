@@ -9,7 +9,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import accumulate, chain, compress, islice, zip_longest
+from itertools import accumulate, chain, compress, filterfalse, islice, zip_longest
 from operator import not_
 from typing import Final, Protocol, cast, overload
 
@@ -152,7 +152,7 @@ class _FewMarks:
             return (numbers if held - len(left) == len(numbers) else set(numbers)), []
         new = left.intersection(numbers)
         left -= new
-        return new, [number for number in numbers if number not in new and number not in few]
+        return new, [number for number in filterfalse(new.__contains__, numbers) if number not in few]
 
     def missing(self) -> array[int]:
         return array("q", sorted(self._left))
