@@ -167,7 +167,7 @@ def mutation(session: nox.Session) -> None:
 @nox.session(python=VERSIONS[0])
 def bench(session: nox.Session) -> None:
     """What does it cost, beside the least that it could cost?"""
-    install(session, "test", "bench")
+    install(session, "test", "bench", "httpx2")
     session.run("python", "benchmarks", *session.posargs)
 
 

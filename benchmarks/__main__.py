@@ -1,4 +1,7 @@
-"""Runs every benchmark, or those that are named (``python benchmarks call import``), and ends with one table."""
+"""Runs every benchmark, or those that are named (``python benchmarks call import``), and ends with one table.
+
+One that fails does not keep the others from running; it is named below the table, and the exit status is 1.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,17 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         table = Path(directory) / "rows"
         table.touch()
+        failed: list[str] = []
         for path in paths:
             print(f"\n{path.stem}", flush=True)
-            subprocess.run([sys.executable, str(path)], check=True, env={**os.environ, TABLE: str(table)})
+            done = subprocess.run([sys.executable, str(path)], check=False, env={**os.environ, TABLE: str(table)})
+            if done.returncode:
+                failed.append(path.stem)
         print("\nAll, each beside the first of its question: median ratio (least to most)\n")
         for row in read_table(table):
             print(line(row))
+    if failed:
+        sys.exit(f"\nnot measured to the end: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ spread. Where `VIBER_BENCH_TABLE` names a file, every row is kept there too, for
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -66,6 +67,20 @@ async def async_cost(work: Callable[[], Awaitable[object]], times: int = 1) -> C
     cpu, wall = time.process_time(), time.perf_counter()
     for _ in range(times):
         await work()
+    return Cost((time.process_time() - cpu) / times, (time.perf_counter() - wall) / times)
+
+
+async def at_once(once: Callable[[], Awaitable[object]], callers: int, times: int) -> Cost:
+    """Give the cost of *once* when so many callers await it at once, together so many times."""
+    left = iter(range(times))
+
+    async def caller() -> None:
+        for _ in left:
+            await once()
+
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
     return Cost((time.process_time() - cpu) / times, (time.perf_counter() - wall) / times)
 
 

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -23,7 +22,7 @@ import aiohttp
 import httpx
 import openai
 from _answering import BLACKLIST, SENDERS, answering
-from _side_by_side import Cost, async_cost, async_side_by_side, show
+from _side_by_side import async_cost, async_side_by_side, at_once, show
 from aiosendpulse import AioSendPulseClient
 from aiosendpulse.methods.base import SendPulseMethod
 from pysendpulse.pysendpulse import PySendPulse
@@ -44,19 +43,6 @@ class AskedFor(SendPulseMethod[object]):
     __http_method__ = "GET"
     __api_endpoint__ = SENDERS
     __returning__ = dict
-
-
-async def at_once(once: Once, callers: int, calls: int) -> Cost:
-    """Give the cost of a call when so many are made at once."""
-    left = iter(range(calls))
-
-    async def caller() -> None:
-        for _ in left:
-            await once()
-
-    cpu, wall = time.process_time(), time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(callers)))
-    return Cost((time.process_time() - cpu) / calls, (time.perf_counter() - wall) / calls)
 
 
 class Clients:
