@@ -58,6 +58,8 @@ def test_an_example_of_a_page_runs_as_it_stands(
         if "REDIS_URL" in code:
             server = stack.enter_context(running(RedisServer(program(), tmp_path)))
             monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{server.port}")
+        if "pyarrow" in code:
+            pytest.importorskip("pyarrow")
         exec(compile(code, "snippet", "exec"), {"__name__": "__main__"})
 
     assert "Traceback" not in capsys.readouterr().err

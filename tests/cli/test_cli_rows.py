@@ -7,13 +7,17 @@ import io
 import json
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from attrs import evolve
 
+from tests.test_snippets import snippets
 from viber_async import Recipient, RecipientStatus
 from viber_async.cli._csv import as_csv, harmless
 from viber_async.cli._rows import COLUMNS, Format, header, rendered
 
+PAGE = Path(__file__).parents[2] / "docs" / "command.md"
 FULL = Recipient(
     "380931111111",
     address_book_id=5,
@@ -55,6 +59,28 @@ def test_rows_all_have_the_same_columns():
     assert header(Format.ROWS) == ""
     assert rows == [ROW, BARE_ROW]
     assert [list(row) for row in rows] == [list(ROW)] * 2
+
+
+def test_rows_become_parquet_as_the_page_says(tmp_path):
+    """Dates are dates and prices decimals, to the last digit; what is absent is null in a column of its type."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (code,) = (each for each in snippets(PAGE.read_text()) if "pyarrow" in each)
+    page = {}
+    exec(compile(code, "snippet", "exec"), page)
+    dear = evolve(FULL, price=Decimal("1234567.00000001"))
+    rows, target = tmp_path / "rows.ndjson", tmp_path / "rows.parquet"
+    rows.write_text(rendered(Format.ROWS, 7, [BARE, FULL, dear]))
+    page["to_parquet"](rows, target)
+    table = parquet.read_table(target)
+    bare, full, last = table.to_pylist()
+
+    assert table.schema == page["ROWS"]
+    assert set(table.column_names) == {*COLUMNS, "campaign_id"}
+    assert bare == BARE_ROW
+    assert (full["price"], last["price"]) == (FULL.price, dear.price)
+    assert full == ROW | {name: getattr(FULL, name) for name in ("price", "send_date", "last_update")}
+    assert pyarrow.types.is_decimal(table.schema.field("price").type)
 
 
 def test_ndjson_has_all_that_the_provider_said():
