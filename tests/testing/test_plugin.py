@@ -115,18 +115,26 @@ async def test_it(viber_session, anyio_backend): ...
 """
 
 
+NOBODY = "nobody runs this async test: *pytest.mark.asyncio*asyncio_mode = auto*pytest.mark.anyio"
+
+
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "arguments", "said"),
     [
-        ("def test_it(viber_session): ...", "viber_session belongs to the loop of an async test*viber_environment"),
-        (ON_TRIO, "viber_async runs on asyncio, and this test on trio"),
+        ("def test_it(viber_session): ...", [], "viber_session belongs to the loop of an async test*viber_environment"),
+        (ANYIO, ["-o", "asyncio_mode=auto"], "pytest-asyncio's auto mode has taken this test*asyncio_mode = strict"),
+        (ON_TRIO, [], "viber_async runs on asyncio, and this test on trio"),
+        ("async def test_it(viber_session): ...", [], NOBODY),
+        ("async def test_it(viber_sandbox): ...", ["-p", "no:asyncio", "-o", "filterwarnings=default"], NOBODY),
     ],
-    ids=["no loop", "trio"],
+    ids=["no loop", "two plugins", "trio", "no marker", "no plugin"],
 )
-def test_who_cannot_be_served_is_told_what_to_do(pytester: pytest.Pytester, ini: None, source: str, said: str) -> None:
+def test_who_cannot_be_served_is_told_what_to_do(
+    pytester: pytest.Pytester, ini: None, source: str, arguments: list[str], said: str
+) -> None:
     """At the set-up, in one line."""
     pytester.makepyfile(source)
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"E *UsageError: {said}*"])

@@ -54,6 +54,9 @@ class Sandbox:
     A browser that opens `url` sees the inbox: what arrived, drawn as messages on a phone. With a *token* it has to
     bring that first; without one, and without credentials of its own, the sandbox serves on no other *host* than
     loopback.
+
+    The rate limit is judged on *monotonic*, and a clock that is not handed in runs on it too: in a loop whose time
+    jumps, give it ``asyncio.get_running_loop().time``.
     """
 
     def __init__(  # noqa: PLR0913 - one knob for each thing that the provider knows of an account
@@ -82,7 +85,7 @@ class Sandbox:
     ) -> None:
         self.credentials = SandboxCredentials(*credentials)
         self.api_key = api_key
-        self.clock = clock or SandboxClock()
+        self.clock = clock or SandboxClock(monotonic=monotonic)
         self.rate = SandboxRate(rate_limit)
         self.faults = SandboxFaults(self.clock)
         has_secrets = token is not None and self.credentials != SandboxCredentials() and api_key != API_KEY

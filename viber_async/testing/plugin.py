@@ -68,17 +68,36 @@ def viber_environment(viber_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -
 
 def _who_awaits(request: pytest.FixtureRequest) -> str:
     """Give whose loop the test runs in: "anyio", "asyncio_" and a scope, or "thread" for a test that has none."""
-    if "anyio_backend" in request.fixturenames:
+    by_anyio = "anyio_backend" in request.fixturenames
+    if _is_pytest_asyncios(request):
+        if by_anyio:  # whose plugin makes every async fixture of such a test, in a loop of its own
+            raise pytest.UsageError(
+                "pytest-asyncio's auto mode has taken this test, and anyio's plugin its fixtures, in two event loops: "
+                "leave out anyio's marker, or say asyncio_mode = strict in pytest's configuration"
+            )
+        marker = request.node.get_closest_marker("asyncio")
+        usual = request.config.getini("asyncio_default_test_loop_scope") or "function"
+        return f"asyncio_{marker.kwargs.get('loop_scope', usual) if marker else usual}"
+    if by_anyio:
         if (name := request.getfixturevalue("anyio_backend_name")) != "asyncio":
             raise pytest.UsageError(
                 f"viber_async runs on asyncio, and this test on {name}: let a fixture anyio_backend give 'asyncio'"
             )
         return "anyio"
-    if not _is_async(request.function):
-        return "thread"
-    marker = request.node.get_closest_marker("asyncio")
-    usual = request.config.getini("asyncio_default_test_loop_scope") or "function"
-    return f"asyncio_{marker.kwargs.get('loop_scope', usual) if marker else usual}"
+    if _is_async(request.function):
+        raise pytest.UsageError(
+            "nobody runs this async test: with pytest-asyncio mark it @pytest.mark.asyncio, or say asyncio_mode = auto "
+            "in pytest's configuration; with anyio's plugin mark it @pytest.mark.anyio"
+        )
+    return "thread"
+
+
+def _is_pytest_asyncios(request: pytest.FixtureRequest) -> bool:
+    if not request.config.pluginmanager.has_plugin("asyncio"):
+        return False
+    import pytest_asyncio  # noqa: PLC0415 - it need not be there
+
+    return pytest_asyncio.is_async_test(request.node)
 
 
 def _is_async(test: Any) -> bool:
