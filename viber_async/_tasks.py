@@ -7,7 +7,7 @@ not stop a native ``task.cancel()``. So a request runs in a task of its own, and
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from viber_async.errors import SessionLoopError
 
@@ -80,6 +80,11 @@ async def until_done(task: asyncio.Task[T]) -> None:
         except asyncio.CancelledError:
             task.remove_done_callback(wake)
             raise
+
+
+def cancels() -> int:
+    """Give how often the task that asks was told to end; two cancels of one turn of the loop are raised as one."""
+    return cast("asyncio.Task[Any]", asyncio.current_task()).cancelling()
 
 
 async def until_ended(future: asyncio.Future[Any], *, within: float | None = None) -> None:

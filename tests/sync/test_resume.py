@@ -621,6 +621,33 @@ async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None
     assert "run the same again to go on" in str(caught.value.__cause__)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@in_virtual_time
+async def test_who_cancels_twice_does_not_wait_for_a_batch(turns: int) -> None:
+    """However soon the second cancel follows the first: two of one turn of the loop come out as one error."""
+    provider = BlacklistProvider()
+    session, _ = session_over(provider=provider)
+    arrived = asyncio.Event()
+
+    async def never(_request):
+        arrived.set()
+        await asyncio.sleep(3600)
+
+    provider.faults.append(once(never, at=1))
+    async with session:
+        task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
+        await arrived.wait()
+        began = asyncio.get_running_loop().time()
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert asyncio.get_running_loop().time() - began < 2
+
+
 @in_virtual_time
 async def test_a_cancel_in_a_pause_ends_at_once() -> None:
     """Nothing is under way then."""

@@ -11,6 +11,7 @@ from attrs import asdict, define, evolve, frozen
 
 from viber_async import BlacklistAdded, BlacklistRemoved, SyncPlan, SyncRefusedError
 from viber_async._sansio.sync_report import NOTHING_WANTED
+from viber_async._tasks import cancels, until_ended
 from viber_async.cli import _export
 from viber_async.cli._exits import Exit, exit_of_plan
 from viber_async.cli._report import Outcome, entries, of_plan, of_report, rejected
@@ -228,16 +229,22 @@ async def _counted(write: Awaitable[BlacklistAdded | BlacklistRemoved], phones: 
 
 
 async def _to_its_end(work: Coroutine[object, object, None]) -> None:
-    """Run *work* to its end also if it is cancelled meanwhile; but for no longer than can be waited for."""
-    task = asyncio.ensure_future(work)
+    """Run *work* to its end also if it is cancelled meanwhile; but for no longer than can be waited for.
+
+    Who is cancelled a second time does not wait for it any more.
+    """
+    before, task = cancels(), asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=FINISHES_WITHIN)
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at: what it says is said again by the next run
+        try:
+            if cancels() < before + 2:
+                await asyncio.wait({task}, timeout=FINISHES_WITHIN)
+        finally:
+            task.cancel()
+            await until_ended(task)
+            if not task.cancelled():
+                task.exception()  # looked at: what it says is said again by the next run
         raise
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from viber_async import CreateHandle, OutcomeUnknownError, SyncRefusedError, UsageError
 from viber_async._campaigns import creating
+from viber_async._tasks import cancels
 from viber_async.cli import _rows
 from viber_async.cli._export import STDOUT, opened
 from viber_async.cli._log import told
@@ -114,10 +115,11 @@ async def create(
 
 
 async def _created(under_way: Creating) -> CreatedCampaign:
+    before = cancels()
     try:
         return await under_way.created()
     except asyncio.CancelledError as cancelled:
-        if cancelled.__cause__ is None:
+        if cancelled.__cause__ is None or cancels() > before + 1:  # nothing has left, or the second came with the first
             raise
     fail(f"interrupted: waiting for the answer, at most {FINISHES_WITHIN:g} s; interrupt again to leave at once")
     return await under_way.late(within=FINISHES_WITHIN)

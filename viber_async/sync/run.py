@@ -22,7 +22,7 @@ from viber_async._sansio.numbers import IdSet, Index, Phones
 from viber_async._sansio.patience import Patience
 from viber_async._sansio.privacy import mask_phone, safe_text
 from viber_async._sansio.sync_report import NOTHING_WANTED, RefusedPhone, SyncReport
-from viber_async._tasks import beside, until_ended
+from viber_async._tasks import beside, cancels, until_ended
 from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
 from viber_async.sync.bulk import pause
 from viber_async.sync.journal import ADD, DONE, DOUBTFUL, REFUSED, REMOVE
@@ -317,8 +317,11 @@ class Run:
         return DONE if add_up(said, count, exact=True) else DOUBTFUL
 
     async def _uninterrupted(self, work: Coroutine[None, None, None]) -> None:
-        """Run *work* to its end, also if the sync is cancelled meanwhile; but not for longer than can be waited for."""
-        caller = self._bulk.caller
+        """Run *work* to its end, also if the sync is cancelled meanwhile; but not for longer than can be waited for.
+
+        Who cancels twice does not want to wait for it.
+        """
+        caller, before = self._bulk.caller, cancels()
         task = caller.start(lambda: work)
         try:
             await beside(task)
@@ -326,8 +329,9 @@ class Run:
             if task.cancelled() and caller.closing:
                 raise SessionClosedError("the session was closed in the middle of a sync") from None
             try:
-                with move_on_after(FINISHES_WITHIN, shield=True):
-                    await asyncio.wait([task])
+                if cancels() < before + 2:
+                    with move_on_after(FINISHES_WITHIN, shield=True):
+                        await asyncio.wait([task])
             finally:
                 task.cancel()
                 await until_ended(task)
