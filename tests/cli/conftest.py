@@ -37,8 +37,12 @@ def facts():
 
     async def run():
         sandbox, cast = Sandbox(), steps.cast_of(SMALL)
-        async with sandbox, ViberSession(sandbox.credentials, base_url=sandbox.url) as session:
-            return await demo.tell(PlainShow(io.StringIO()), SMALL, cast, session, sandbox)
+        async with (
+            steps.Pulse() as pulse,
+            sandbox,
+            ViberSession(sandbox.credentials, base_url=sandbox.url) as session,
+        ):
+            return await demo.tell(PlainShow(io.StringIO()), SMALL, cast, session, sandbox, pulse=pulse)
 
     return asyncio.run(run())
 

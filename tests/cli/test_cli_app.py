@@ -107,7 +107,7 @@ def test_a_demo_that_adds_up_exits_with_0(small, terminal, monkeypatch):
     monkeypatch.setattr(sys, "stdout", terminal)
 
     assert run(["demo", "--lines", "150", "--seed", "3"]) == 0
-    assert "All 19 add up." in terminal.getvalue()
+    assert "All 20 add up." in terminal.getvalue()
 
 
 def test_a_demo_against_a_sandbox_that_lies_exits_with_1(small, capsys, monkeypatch):

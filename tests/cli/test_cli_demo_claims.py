@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from attrs import evolve
 
+from viber_async.cli import demo
 from viber_async.cli._demo_claims import Claim, claims_of
+from viber_async.cli._show import PlainShow
 
 
 def wrong(facts) -> list[str]:
@@ -42,7 +46,25 @@ def test_an_empty_sum_is_nothing():
 def test_a_real_demo_adds_up(facts):
     """All of it."""
     assert wrong(facts) == []
-    assert len(claims_of(facts)) == 19
+    assert len(claims_of(facts)) == 20
+
+
+def test_a_machine_that_stands_still_may_hold_up_an_allowance(facts):
+    """What left in time is seen late, and may be one too many in its second; each that was refused was told so."""
+    told = evolve(facts.wire.session, throttled=10)
+    late = evolve(facts.wire, peak=20, refusals=10, stalls=1, session=told)
+
+    assert wrong(evolve(facts, wire=late)) == []
+
+
+@pytest.mark.parametrize(("stalls", "said"), [(0, ""), (1, "stood still 1 time, for 0.30 s"), (2, "2 times, for 0.30")])
+def test_a_machine_that_stands_still_is_told_so(facts, stalls, said):
+    """And nobody else."""
+    file = io.StringIO()
+    demo._show_wire(PlainShow(file), evolve(facts.wire, stalls=stalls, longest_stall=0.3))
+
+    assert said in file.getvalue()
+    assert ("stood still" in file.getvalue()) is (stalls > 0)
 
 
 LIES = {
@@ -68,8 +90,13 @@ LIES = {
     "a campaign not listed": (lambda f: {"listed": evolve(f.listed, ids=f.listed.ids[1:])}, "1 campaigns missing"),
     "a request unseen": (lambda f: {"wire": evolve(f.wire, arrived={})}, "requests sent"),
     "a request unanswered": (lambda f: {"wire": evolve(f.wire, answered=0)}, "0 answered"),
-    "a burst": (lambda f: {"wire": evolve(f.wire, peak=11)}, "11 arrivals in the densest second <= 10"),
-    "a refusal": (lambda f: {"wire": evolve(f.wire, refusals=3)}, "3 refused by the rate limit"),
+    "a burst": (lambda f: {"wire": evolve(f.wire, peak=11, stalls=0)}, "11 arrivals in the densest second <= 10"),
+    "a refusal": (lambda f: {"wire": evolve(f.wire, refusals=3, stalls=0)}, "3 refused by the rate limit <= 0"),
+    "a refusal untold": (lambda f: {"wire": evolve(f.wire, refusals=f.wire.refusals + 1)}, "said too many = "),
+    "more than a stall": (
+        lambda f: {"wire": evolve(f.wire, peak=21, refusals=11, stalls=1)},
+        "11 refused by the rate limit <= 10 held up",
+    ),
 }
 
 

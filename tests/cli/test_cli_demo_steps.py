@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 
 import pytest
 
+from tests.shell.clock import in_virtual_time
 from viber_async import ViberSession
 from viber_async.cli import _demo_steps as steps
 from viber_async.sandbox import Fault, Sandbox
@@ -93,7 +95,7 @@ async def test_the_wire_shows_what_the_rate_limit_refused():
         ViberSession(strict.credentials, base_url=strict.url) as session,
     ):
         await session.blacklist.count()
-        wire = steps.wire_of(session, strict)
+        wire = steps.wire_of(session, strict, steps.Pulse())
 
     assert wire.allowed == 1
     assert wire.refusals == wire.session.throttled > 0
@@ -102,3 +104,17 @@ async def test_the_wire_shows_what_the_rate_limit_refused():
 async def test_the_cost_is_summed_by_currency(facts):
     """From the digits that the provider wrote."""
     assert {currency: str(price) for currency, price in facts.ended.cost.items()} == {"RUR": "8.88"}
+
+
+@pytest.mark.parametrize(("seconds", "stalls"), [(0.0, 0), (0.02, 0), (0.1, 1)])
+@in_virtual_time
+async def test_a_pulse_feels_when_the_loop_stands_still(seconds, stalls):
+    """By as much as it is late; a little is nothing."""
+    loop = asyncio.get_running_loop()
+    async with steps.Pulse() as pulse:
+        await asyncio.sleep(1)
+        loop.now += seconds  # as if something had kept it from turning
+        await asyncio.sleep(1)
+
+    assert pulse.stalls == stalls
+    assert (pulse.longest >= steps.STILL) is (stalls > 0)

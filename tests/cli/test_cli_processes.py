@@ -22,11 +22,11 @@ def test_a_piped_demo_adds_up(demos):
     claims = re.findall(r"^\[(.*?)\] (.*?) (=|<=) (.*)$", out, re.MULTILINE)
 
     assert (code, err) == (0, "")
-    assert len(claims) == 19
+    assert len(claims) == 20
     for verdict, left, relation, right in claims:
         assert verdict == "ok"
         assert added(left) <= added(right) if relation == "<=" else added(left) == added(right)
-    assert out.endswith("\nAll 19 add up.\n")
+    assert out.endswith("\nAll 20 add up.\n")
 
 
 def added(terms: str) -> int:
@@ -78,7 +78,7 @@ def test_a_demo_on_a_terminal_moves_and_has_colours(demos):
     assert code == 0
     assert COLOUR.search(text)
     assert text.count("walking") > 1
-    for seen in ("━━━━━", "phones", "100%", "/s", "╭", "✓", "All 19 add up."):
+    for seen in ("━━━━━", "phones", "100%", "/s", "╭", "✓", "All 20 add up."):
         assert seen in text
 
 

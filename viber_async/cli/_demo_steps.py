@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from attrs import field, frozen
 
@@ -36,6 +36,11 @@ POLL: Final = 1.0
 """Seconds that the sandbox's clock is moved on before each look at the campaign."""
 QUIET: Final = 60.0
 """Seconds of the sandbox's clock in which nothing may change any more before a campaign counts as over."""
+BEAT: Final = 0.02
+"""Seconds between two beats of a pulse."""
+STILL: Final = 0.05
+"""Seconds by which a beat is late where a machine stood still. Sandbox and session share a loop: a request that left in
+time is then seen to arrive as much later, and may be one too many in its second."""
 MOST_POLLS: Final = 60
 """A campaign of the sandbox takes some fifteen looks; one that is not over after sixty never will be."""
 
@@ -161,6 +166,34 @@ class Wire:
     allowed: int
     seconds: float
     """From the first arrival to the last."""
+    stalls: int
+    """How often this machine stood still meanwhile."""
+    longest_stall: float
+
+
+class Pulse:
+    """Beats for as long as its block lasts, and feels how often, and how long, the loop did not turn meanwhile."""
+
+    def __init__(self) -> None:
+        self.stalls = 0
+        self.longest = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._beating = asyncio.ensure_future(self._beat())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._beating.cancel()
+        await asyncio.wait([self._beating])
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + BEAT
+            await asyncio.sleep(BEAT)
+            late = loop.time() - due
+            self.stalls += late >= STILL
+            self.longest = max(self.longest, late)
 
 
 def state_of(row: Recipient | Campaign) -> str:
@@ -296,8 +329,8 @@ async def list_campaigns(session: ViberSession, limit: int) -> Listed:
     return Listed(ids=tuple(ids), pages=tuple(sizes), report=pages.report)
 
 
-def wire_of(session: ViberSession, sandbox: Sandbox) -> Wire:
-    """Return both sides of the wire as they stand."""
+def wire_of(session: ViberSession, sandbox: Sandbox, pulse: Pulse) -> Wire:
+    """Return both sides of the wire as they stand, and how well they could be looked at."""
     requests = sandbox.requests
     moments = sandbox.rate.arrivals
     return Wire(
@@ -309,6 +342,8 @@ def wire_of(session: ViberSession, sandbox: Sandbox) -> Wire:
         refusals=sandbox.rate.refusals,
         allowed=sandbox.rate.limit[0] if sandbox.rate.limit else 0,
         seconds=moments[-1] - moments[0],
+        stalls=pulse.stalls,
+        longest_stall=pulse.longest,
     )
 
 

@@ -16,7 +16,7 @@ from viber_async.cli import _demo_steps as steps
 from viber_async.cli._demo_claims import Facts, claims_of
 from viber_async.cli._messy import MAX_LINES, MIN_LINES
 from viber_async.cli._run import wait_for
-from viber_async.cli._show import show_for
+from viber_async.cli._show import counted, show_for
 from viber_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ async def run_demo(show: Show, plan: Plan, sandbox: Sandbox) -> bool:
     """Show everything against *sandbox*, and return whether it adds up."""
     cast = steps.cast_of(plan)
     sandbox.block(*(phone.digits for phone in cast.known), description="opted out last week")
-    async with sandbox, ViberSession(sandbox.credentials, base_url=sandbox.url) as session:
+    async with steps.Pulse() as pulse, sandbox, ViberSession(sandbox.credentials, base_url=sandbox.url) as session:
         _show_beginning(show, sandbox)
-        facts = await tell(show, plan, cast, session, sandbox)
+        facts = await tell(show, plan, cast, session, sandbox, pulse=pulse)
     claims = claims_of(facts)
     _show_wire(show, facts.wire)
     wrong = sum(not claim.holds for claim in claims)
@@ -64,7 +64,9 @@ async def run_demo(show: Show, plan: Plan, sandbox: Sandbox) -> bool:
     return not wrong
 
 
-async def tell(show: Show, plan: Plan, cast: Cast, session: ViberSession, sandbox: Sandbox) -> Facts:
+async def tell(  # noqa: PLR0913 - all that the demo has
+    show: Show, plan: Plan, cast: Cast, session: ViberSession, sandbox: Sandbox, *, pulse: steps.Pulse
+) -> Facts:
     """Go through all the steps, show each, and return what was found out."""
     reading = _read(show, cast)
     adding = await _add(show, session, reading, cast)
@@ -82,7 +84,7 @@ async def tell(show: Show, plan: Plan, cast: Cast, session: ViberSession, sandbo
         draft=draft,
         ended=ended,
         listed=listed,
-        wire=steps.wire_of(session, sandbox),
+        wire=steps.wire_of(session, sandbox, pulse),
     )
 
 
@@ -214,3 +216,8 @@ def _show_wire(show: Show, wire: Wire) -> None:
         f"{sum(wire.arrived.values()):,} requests in {wire.seconds:.1f} s; at most {wire.peak} in any second; "
         f"{wire.refusals} refused; all calls together waited {wire.session.rate.waited:.1f} s for their turns."
     )
+    if wire.stalls:
+        show.say(
+            f"This machine stood still {counted(wire.stalls, 'times')}, for {wire.longest_stall:.2f} s at the longest: "
+            "what left in time may have arrived late, and what was refused then was sent again."
+        )
