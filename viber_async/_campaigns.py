@@ -14,7 +14,7 @@ from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.campaigns import CampaignDraft
 from viber_async._sansio.door import flag
-from viber_async._sansio.ledger import checked_key, checked_resend
+from viber_async._sansio.ledger import checked_key, checked_resend, marker_of
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.recipient_stream import RecipientStream
@@ -115,8 +115,8 @@ class Campaigns:
 
         *key* names this one campaign for ever, such as the id of the order it is about; only a keyed hash of it is
         kept. The same key with the same draft gives the same campaign, in every process that shares the ledger; at
-        once from many tasks or processes, one sends and the rest wait for it. A marker of 19 characters is put in
-        front of ``task_name``, by which the campaign can be found.
+        once from many tasks or processes, one sends and the rest wait for it; what an earlier call had created says so
+        (``found``). A marker of 19 characters is put in front of ``task_name``, by which the campaign can be found.
 
         *resend_after* is for those who would rather risk a second campaign than none: if the outcome is unknown, a
         search finds nothing, and it has found nothing for that long, the campaign is sent again. Without it, it never
@@ -250,6 +250,11 @@ def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:
         name, value = next(iter(fields.items()))
         raise refused(name, value, "give a CampaignDraft or fields, not both; change one with attrs.evolve")
     return draft
+
+
+def marker_of_key(campaigns: Campaigns, key: str) -> str:
+    """Give the marker by which the campaign of *key* can be told among others of the account."""
+    return marker_of(campaigns._caller.account, checked_key(key))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def creating(campaigns: Campaigns, draft: CampaignDraft) -> Creating:

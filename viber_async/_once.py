@@ -521,6 +521,12 @@ async def _to_its_end(write: Coroutine[None, None, T]) -> T:
 
 def _of_the_campaign(error: ViberError) -> ViberError:
     """Give *error*, of a search, as one of a campaign that was not sent: that is what the caller asked for."""
+    return not_sent(error, "looking for the campaign before creating it failed, so nothing was sent")
+
+
+def not_sent(error: ViberError, why: str) -> ViberError:
+    """Give *error*, of a look before a campaign is created, as one of that campaign: *why* it was not sent."""
     copied = copy.copy(error)
+    copied.args = (f"{why}: {error}",)
     copied.delivery = Delivery.NOT_SENT
     return copied

@@ -48,7 +48,7 @@ def kept(provider, folder, *, name: str) -> tuple[int, str]:
     return asyncio.run(create())
 
 
-def handle_of(provider, *, ledger=None, **fields):
+def handle_of(provider, *, ledger=None, key="k", **fields):
     """Have a campaign created of which nobody knows, and give its handle."""
 
     async def create():
@@ -58,7 +58,7 @@ def handle_of(provider, *, ledger=None, **fields):
                 if ledger is None:
                     await session.campaigns.create(**usual)
                 else:
-                    await session.campaigns.create_once(CampaignDraft(**usual), key="k")
+                    await session.campaigns.create_once(CampaignDraft(**usual), key=key)
             return caught.value.handle
 
     return asyncio.run(create())
@@ -458,6 +458,44 @@ def test_all_that_is_pending_in_a_ledger_is_looked_for(provider, command, tmp_pa
     assert command("campaigns", "reconcile", "--ledger", ledger)[:2] == (0, "Nothing is pending.\n")
 
 
+@pytest.fixture
+def pending(provider, tmp_path, monkeypatch):
+    """A ledger with two campaigns of which nobody knows: one was created, and one was not."""
+    ledger = tmp_path / "ledger"
+    monkeypatch.delenv("SENDPULSE_API_KEY")
+    name, secret = provider.credentials
+    monkeypatch.setenv("SENDPULSE_API_ID", name)
+    monkeypatch.setenv("SENDPULSE_API_SECRET", secret)
+    for key, fault in (("order 7", CUT), (f"order {FIRST}", LOST)):
+        provider.faults.add(fault, on="campaigns.create")
+        handle_of(provider, ledger=SqliteLedger(ledger), key=key)
+    return ledger
+
+
+def test_a_pending_campaign_is_named_by_its_key(provider, command, pending):
+    """Where the caller says the key: the ledger does not hold it. Each has its own exit code."""
+    search = ("campaigns", "reconcile", "--ledger", pending)
+    found = command(*search, "--key", "order 7")
+    lost = command(*search, "--key", f"order {FIRST}", "--key", "order 7")
+    said = json.loads(command(*search, "--key", f"order {FIRST}", "--json")[1])
+    first, second = lost[1].splitlines()
+
+    assert found[:2] == (0, f"order 7: found: it is campaign {provider.campaigns[0].id}.\n")
+    assert first.startswith("order 3809•••••111: absent so far, which proves nothing: ")
+    assert (lost[0], second) == (7, "order 7: nothing is pending under this key.")
+    assert [each["key"] for each in said["reconciliations"]] == [f"order {FIRST}"]
+
+
+def test_a_pending_campaign_without_its_key_is_named_by_its_marker(provider, command, pending):
+    """Which stands at the front of its name, where it has one."""
+    code, out, _ = command("campaigns", "reconcile", "--ledger", pending)
+    marker = provider.campaigns[0].draft.task_name.partition(" | ")[0]
+
+    assert code == 7
+    assert f"the one marked {marker}: found: " in out
+    assert len(re.findall(r"^the one marked [a-z2-7]{16}: ", out, re.MULTILINE)) == 2
+
+
 def test_a_search_that_was_bounded_says_so(provider, command, tmp_path):
     """The list was longer than what is read of it."""
     provider.faults.add(LOST, on="campaigns.create")
@@ -475,6 +513,7 @@ def test_a_search_that_was_bounded_says_so(provider, command, tmp_path):
     [
         ([], "give the file of a HANDLE, or --ledger PATH"),
         (["a", "--ledger", "b"], "give the file of a HANDLE, or --ledger PATH"),
+        (["a", "--key", "k"], "--key goes with --ledger"),
         (["absent.json"], "HANDLE: absent.json cannot be read: No such file"),
         (["--ledger", "absent/ledger"], "is not there any more, or was never made"),
     ],

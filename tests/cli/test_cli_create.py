@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import stat
@@ -140,11 +141,12 @@ def test_a_column_and_a_region_are_as_in_a_sync(provider, create, draft):
 def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
     """Then nobody can be asked."""
     text = json.dumps({"sender_id": 1, "message_live_time": 60, "message": "hi", "recipients": [FIRST]})
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    asked = command("campaigns", "create", "--draft", "-")
-    code, _, _ = command("campaigns", "create", "--draft", "-", "--yes")
 
-    assert (asked[0], code) == (64, 0)
+    def create(*options):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        return command("campaigns", "create", "--draft", "-", *options)[0]
+
+    assert (create(), create("--yes")) == (64, 0)
     assert texts(provider) == ["hi"]
 
 
@@ -154,9 +156,14 @@ def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "why"),
     [
-        (["--text", "hi", "--live", "1h", "--to", FIRST], "sender_id is missing: give --sender"),
-        (["--sender", 1, "--text", "hi", "--to", FIRST], "message_live_time is missing: give --live"),
-        (USUAL, "give exactly one of recipients and address_book"),
+        (["--text", "hi", "--live", "1h", "--to", FIRST], "missing: sender_id (--sender); give it as an option, or"),
+        (["--sender", 1, "--text", "hi", "--to", FIRST], "missing: message_live_time (--live); give it as"),
+        ([*ONE[:2], *ONE[4:]], "missing: message (--text); give it"),
+        (USUAL, "missing: recipients (--to or --recipients) or address_book (--address-book); give it as an option"),
+        (
+            [],
+            "missing: sender_id (--sender), message_live_time (--live), message (--text), recipients (--to or --recip",
+        ),
         ([*ONE, "--address-book", 1], "give exactly one of recipients and address_book"),
         ([*ONE, "--recipients", "list.txt"], "with --to or with --recipients, not with both"),
         ([*USUAL, "--recipients", "absent.txt"], "--recipients: absent.txt is not there"),
@@ -266,6 +273,18 @@ def test_nothing_is_sent_before_somebody_says_yes(provider, create, *, typed, co
     assert (ended, texts(provider)) == (code, sent)
     assert "Send this campaign to one recipient? [y/n] (n): " in err
     assert out.startswith("Created: " if sent else "Nothing was sent.")
+
+
+@pytest.mark.parametrize(
+    ("args", "why"), [(USUAL, "missing: recipients"), ([*ONE, "--address-book", 1], "exactly one of recipients")]
+)
+def test_what_is_wrong_is_said_before_anybody_is_asked(provider, create, args, why):
+    """Who mends a draft in a pipe is told of it, and not first of --yes."""
+    code, _, err = create(*args)
+
+    assert code == 64
+    assert why in err
+    assert "--yes" not in err
 
 
 def test_who_cannot_be_asked_has_to_say_so(provider, create):
@@ -405,8 +424,55 @@ def test_a_key_is_sent_once(provider, create, tmp_path):
     first, second = (json.loads(create(*options)[1]) for _ in range(2))
 
     assert first["campaign"]["task_id"] == second["campaign"]["task_id"]
+    assert (first["found"], second["found"]) == (False, True)
     assert len(provider.campaigns) == 1
     assert "order 7" not in provider.campaigns[0].draft.task_name
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_key_that_was_sent_before_is_found_and_not_created(provider, create, tmp_path, dated):
+    """Who reads "Created" believes that something was sent now."""
+    if not dated:
+        provider.faults.add(
+            Fault.edit(lambda said: {**said, "data": {**said["data"], "send_date": None}}), on="campaigns.create"
+        )
+    options = (*ONE, "--yes", "--key", "order 7", "--ledger", tmp_path / "ledger")
+    first, second = (create(*options)[1] for _ in range(2))
+    task = provider.campaigns[0].id
+    date = r" \(its date is \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\)" if dated else ""
+
+    assert first.startswith(f"Created: campaign {task}. Watch it: ")
+    assert re.match(
+        rf"Found: campaign {task} was sent with this key before{date}; nothing was sent now\. Watch", second
+    )
+
+
+def test_what_fails_before_a_create_says_that_nothing_was_sent(provider, create, tmp_path):
+    """A request for a list sounds like anything but that."""
+    provider.faults.add(Fault.cut(), on="campaigns.list", times=None)
+    code, _, err = create(*ONE, "--yes", "--key", "order 7", "--ledger", tmp_path / "ledger")
+
+    assert code == 5
+    assert "looking for the campaign before creating it failed, so nothing was sent: GET /viber/task" in err
+    provider.faults.add(Fault.cut(), on="senders.get", times=None)
+    assert "looking at the sender failed, so nothing was sent: GET /viber/senders/1" in create(*ONE, "--yes")[2]
+
+
+# --- nobody reads what came of it ---
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_campaign_that_was_created_is_one_though_there_is_no_room_for_the_results(
+    provider, create, monkeypatch, options
+):
+    """Its id is on stderr; with the code of a failure, a script would send it again."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, err = create(*ONE, "--yes", *options)
+
+    assert (code, len(provider.campaigns)) == (0, 1)
+    assert "viber-async: the standard output could not be written: No space left on device\n" in err
+    assert f"viber-async: Created: campaign {provider.campaigns[0].id}. " in err.splitlines()[-1]
 
 
 def test_a_key_of_unknown_outcome_is_gone_on_with_through_the_ledger(provider, create, command, tmp_path, monkeypatch):
@@ -418,8 +484,17 @@ def test_a_key_of_unknown_outcome_is_gone_on_with_through_the_ledger(provider, c
     typed = follow_up(err)
 
     assert code == 7
-    assert typed == f"viber-async campaigns reconcile --ledger '{ledger}'"
-    assert command(*shlex.split(typed)[1:])[0] == 0
+    assert typed == f"viber-async campaigns reconcile --ledger '{ledger}' --key 'order 7'"
+    assert command(*shlex.split(typed)[1:])[:2] == (0, f"order 7: found: it is campaign {provider.campaigns[0].id}.\n")
+
+
+def test_a_key_that_holds_a_phone_is_not_written_into_a_log(provider, create, tmp_path):
+    """The command that goes on does without it, and looks for all that is pending."""
+    provider.faults.add(CUT, on="campaigns.create")
+    _, _, err = create(*ONE, "--yes", "--key", f"welcome {FIRST}", "--ledger", tmp_path / "ledger")
+
+    assert follow_up(err) == f"viber-async campaigns reconcile --ledger {tmp_path / 'ledger'}"
+    assert str(FIRST) not in err
 
 
 def test_a_key_with_other_content_is_refused(provider, create, tmp_path):

@@ -87,23 +87,39 @@ def test_a_signal_between_two_attempts_ends_them(sandbox, account):
     assert err.endswith("viber-async: interrupted: nothing was sent\n")
 
 
+def unread(account: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with a stdout whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [*CREATE, *options],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env=environment(**account),
+            text=True,
+            check=False,
+            timeout=LONGEST,
+        )
+    finally:
+        os.close(writer)
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_an_unknown_outcome_is_told_though_nobody_reads_the_results(sandbox, account, options):
     """By its exit code, and on stderr, from where it can be gone on with."""
     sandbox.faults.add(Fault.cut(processed=True), on="campaigns.create")
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        [*CREATE, *options],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        env=environment(**account),
-        text=True,
-        check=False,
-        timeout=LONGEST,
-    )
-    os.close(writer)
+    done = unread(account, *options)
 
     assert (done.returncode, len(sandbox.campaigns)) == (7, 1)
     assert "go on with: printf %s '{" in done.stderr
     assert "viber-async: the campaign may or may not have been created" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_campaign_that_was_created_is_told_though_nobody_reads_the_results(sandbox, account, options):
+    """On stderr, and its exit code is no failure's: whoever takes it for one sends it again."""
+    done = unread(account, *options)
+
+    assert (done.returncode, len(sandbox.campaigns)) == (0, 1)
+    assert done.stderr.splitlines()[-1].startswith(f"viber-async: Created: campaign {sandbox.campaigns[0].id}. ")

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from viber_async._sansio.call import SMALL_BYTES, Call, Kind, Unreadable, json_body
 from viber_async._sansio.converter import (
     NO_EXTRAS,
+    NOT_ON_THE_WIRE,
     Extras,
     OpenNumber,
     OpenWord,
@@ -565,6 +566,8 @@ class CreatedCampaign:
     """An object goes out, 0 comes back (A)."""
     sms_text: str | None = field(kw_only=True, default=None, repr=brief)
     sms_sender_name: str | None = field(kw_only=True, default=None, repr=brief)
+    found: bool = field(kw_only=True, default=False, eq=False, metadata=NOT_ON_THE_WIRE)
+    """An earlier call with its key had created it, and nothing was sent now: it is the same campaign, and equal."""
     extras: Extras = field(kw_only=True, default=NO_EXTRAS, repr=False)
 
 

@@ -351,7 +351,7 @@ def echo_doubt(draft: CampaignDraft, created: CreatedCampaign, marker: str) -> t
 
 
 def created_of(row: LedgerRow, draft: CampaignDraft) -> CreatedCampaign:
-    """Give the campaign of an accepted *row*: its own id and date, and the content that its key stands for."""
+    """Give the campaign of an accepted *row*, found: its own id and date, and the content that its key stands for."""
     if row.task_id is None or row.handle.marker is None:
         raise LedgerError("an accepted row of the ledger has no campaign: it cannot be trusted; nothing was sent")
     button, image, sms = draft.button, draft.image, draft.resend_sms
@@ -370,4 +370,5 @@ def created_of(row: LedgerRow, draft: CampaignDraft) -> CreatedCampaign:
         resend_sms=sms is not None,
         sms_text=None if sms is None else sms.sms_text,
         sms_sender_name=None if sms is None else sms.sms_sender_name,
+        found=True,
     )

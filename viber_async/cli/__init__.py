@@ -38,16 +38,16 @@ def _written(code: int) -> int:
 
     What went wrong before has a code of its own, which nothing takes the place of.
     """
-    lost = _lost(sys.stdout)
+    lost = unwritten(sys.stdout)
     if lost is not None and not isinstance(lost, BrokenPipeError):
         sys.stderr.write(f"viber-async: the standard output could not be written: {lost.strerror}\n")
-    _lost(sys.stderr)
+    unwritten(sys.stderr)
     if lost is None or code:
         return code
     return 141 if isinstance(lost, BrokenPipeError) else 6
 
 
-def _lost(stream: TextIO) -> OSError | None:
+def unwritten(stream: TextIO) -> OSError | None:
     """Write what *stream* still holds; give what kept that from being written, and let it go."""
     try:
         stream.flush()

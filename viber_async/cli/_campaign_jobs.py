@@ -11,8 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from viber_async import CreateHandle, OutcomeUnknownError, SyncRefusedError, UsageError
+from viber_async import CreateHandle, OutcomeUnknownError, SyncRefusedError, UsageError, ViberError
 from viber_async._campaigns import creating
+from viber_async._once import not_sent
 from viber_async._tasks import cancels
 from viber_async.cli import _rows
 from viber_async.cli._export import STDOUT, opened
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import TextIO
 
-    from viber_async import Campaign, CampaignDraft, CreatedCampaign, Recipient, ViberSession
+    from viber_async import Campaign, CampaignDraft, CreatedCampaign, Recipient, Sender, ViberSession
     from viber_async._creating import Creating
     from viber_async.cli._report import Facts
     from viber_async.cli._show import Reach
@@ -90,6 +91,19 @@ async def read_recipients(source: Source) -> list[int]:
             "campaign goes to the whole of a list or to nobody. Nothing was sent"
         )
     return found
+
+
+async def sender_of(session: ViberSession, draft: CampaignDraft) -> Sender:
+    """Give the sender that *draft* names.
+
+    Raises:
+        ViberError: it cannot be had, and so nothing was sent.
+
+    """
+    try:
+        return await session.senders.get(draft.sender_id)
+    except ViberError as error:
+        raise not_sent(error, "looking at the sender failed, so nothing was sent") from error.__cause__
 
 
 async def create(

@@ -42,7 +42,7 @@ OPTIONS: Final[Mapping[str, str]] = {
     "message": "--text",
     "task_name": "--name",
     "message_live_time": "--live",
-    "recipients": "--to and --recipients",
+    "recipients": "--to or --recipients",
     "address_book": "--address-book",
     "send_date": "--send-at",
     "stretch_time": "--stretch",
@@ -52,6 +52,8 @@ OPTIONS: Final[Mapping[str, str]] = {
     "resend_sms": "--sms",
 }
 """The option for each field of a draft."""
+KEYS: Final = frozenset(OPTIONS) - frozenset(PARTS) | {"additional"}
+"""What a draft may hold."""
 
 
 def source_of(path: str | None, *, region: str | None, column: str | None) -> Source | None:
@@ -109,9 +111,9 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
         place[name] = value
     if additional:
         data["additional"] = additional
-    for name in ("sender_id", "message_live_time"):
-        if data.get(name) is None:
-            raise UsageError(f"{name} is missing: give {OPTIONS[name]}, or write it into the --draft")
+    if (missing := _missing(data)) and data.keys() <= KEYS:  # a misspelt name would be missed as well
+        how = "it as an option, or write it" if len(missing) == 1 else "them as options, or write them"
+        raise UsageError(f"missing: {', '.join(missing)}; give {how} into the --draft")
     try:
         draft = CampaignDraft.from_dict({"send_date": "now", **data})
         create_campaign(draft, now=datetime.now(UTC), time_zone=time_zone)  # so as to refuse a time that is past, say
@@ -120,6 +122,16 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
             raise
         raise UsageError(f"{file}: {error}") from None
     return draft
+
+
+def _missing(data: Mapping[str, Any]) -> list[str]:
+    """Give all that a draft lacks, each with the option that says it."""
+    lacks = [name for name in ("sender_id", "message_live_time") if data.get(name) is None]
+    lacks += ["message"] if data.get("message") is None and not data.get("additional") else []
+    said = [f"{name} ({OPTIONS[name]})" for name in lacks]
+    if data.get("recipients") is None and data.get("address_book") is None:
+        said.append(f"recipients ({OPTIONS['recipients']}) or address_book ({OPTIONS['address_book']})")
+    return said
 
 
 def text_of(file: str, option: str) -> str:
@@ -247,7 +259,8 @@ class Once:
     def go_on(self, error: OutcomeUnknownError, command: str) -> str:
         """Give what to type in order to find out what became of the campaign."""
         if self.key is not None and self.ledger is not None:
-            return f"{command} campaigns reconcile {shlex.join(['--ledger', self.ledger])}"
+            named = ["--key", self.key] if safe_text(self.key, len(self.key)) == self.key else []  # no phone, for one
+            return f"{command} campaigns reconcile {shlex.join(['--ledger', self.ledger, *named])}"
         if self.handle is not None and Path(self.handle).exists():
             return f"{command} campaigns reconcile {shlex.quote(self.handle)}"
         return f"printf %s {shlex.quote(handle_text(error))} | {command} campaigns reconcile -"

@@ -11,6 +11,7 @@ import typer
 from attrs import frozen
 
 from viber_async import ViberError
+from viber_async.cli import unwritten
 from viber_async.cli._exits import Exit
 from viber_async.cli._report import Facts, Outcome, failed
 from viber_async.cli._run import StoppedError
@@ -43,12 +44,27 @@ class Teller:
 
     def end(self, outcome: Outcome) -> NoReturn:
         """Tell *outcome*, and end the command with its exit code."""
+        self._tell(outcome)
+        raise typer.Exit(outcome.code)
+
+    def end_in_any_case(self, outcome: Outcome) -> NoReturn:
+        """Do the same for what must not be lost: where nobody takes it, stderr has it, and its exit code stays."""
+        try:
+            self._tell(outcome)
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                fail(f"the standard output could not be written: {error.strerror}")
+            for line in outcome.said:
+                fail(line)
+            unwritten(sys.stdout)  # what it still holds goes nowhere
+        raise typer.Exit(outcome.code)
+
+    def _tell(self, outcome: Outcome) -> None:
         if self.as_json:
             print_json(outcome.to_dict())
         else:
             for line in outcome.said:
                 self.result.say(line)
-        raise typer.Exit(outcome.code)
 
     @contextmanager
     def telling(self, source: Source | None = None) -> Generator[None]:

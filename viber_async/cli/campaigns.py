@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
+from viber_async._campaigns import marker_of_key
 from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli import _campaign_jobs as jobs
@@ -262,6 +263,10 @@ def reconcile(
     ] = None,
     *,
     ledger: LedgerFile = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="With --ledger: tell of the campaign of this key alone; may be repeated."),
+    ] = None,
     as_json: Json = False,
     plain: Plain = False,
     rate: Rate = RATE,
@@ -269,30 +274,47 @@ def reconcile(
     """Look for a campaign of which nobody knows whether it was created; nothing is sent.
 
     For one of `create`, by its handle; with --ledger, for all of `create --key` that are not settled, and what is
-    found is noted there. Exit code 7 as long as one of them was not found.
+    found is noted there. A ledger does not hold the keys themselves: give the one that you mean with --key, or find
+    the marker that each is told by at the front of the campaign's name. Exit code 7 as long as one was not found.
     """
     if file is not None:
         ledger = None if ledger == os.environ.get(LEDGER) else ledger
     if (file is None) == (ledger is None):
         raise UsageError("give the file of a HANDLE, or --ledger PATH for all that are pending in it")
+    if file is not None and keys:
+        raise UsageError("--key goes with --ledger; a HANDLE stands for one campaign")
     teller = Teller(as_json=as_json, plain=plain)
     kept = None if ledger is None else SqliteLedger(ledger, create=False)
     with teller.telling(), connected(rate=rate, ledger=kept) as account:
         campaigns = account.session.campaigns
         if file is None:
-            teller.end(_reconciled(account.wait(campaigns.reconcile_pending())))
+            markers = {marker_of_key(campaigns, key): key for key in keys or ()}
+            teller.end(_of_keys(account.wait(campaigns.reconcile_pending()), markers))
         handle = jobs.read_handle(text_of(file, "HANDLE"), file)
-        teller.end(_reconciled((account.wait(campaigns.reconcile(handle)),)))
+        teller.end(_reconciled([(account.wait(campaigns.reconcile(handle)), None)]))
 
 
-def _reconciled(found: tuple[Reconciliation, ...]) -> Outcome:
-    code = Exit.IN_SYNC if all(each.verdict is Verdict.FOUND for each in found) else Exit.UNKNOWN
-    said = [_verdict(each) for each in found] or ["Nothing is pending."]
-    return done({"reconciliations": [to_dict(each) for each in found]}, *said, code=code)
+def _of_keys(found: tuple[Reconciliation, ...], keys: dict[str, str]) -> Outcome:
+    """Give what is told of all that was pending, or, if there are *keys* by their markers, of those alone."""
+    named = [(each, keys.get(each.handle.marker or "")) for each in found]
+    told = [(each, key) for each, key in named if key is not None or not keys]
+    pending = {key for _, key in told}
+    settled = [
+        f"{safe_text(key, NAME)}: nothing is pending under this key." for key in keys.values() if key not in pending
+    ]
+    return _reconciled(told, *settled)
 
 
-def _verdict(found: Reconciliation) -> str:
-    what = safe_text(found.handle.task_name or found.handle.marker or "without a name", NAME)
+def _reconciled(found: list[tuple[Reconciliation, str | None]], *more: str) -> Outcome:
+    code = Exit.IN_SYNC if all(each.verdict is Verdict.FOUND for each, _ in found) else Exit.UNKNOWN
+    said = [*(_verdict(each, key) for each, key in found), *more] or ["Nothing is pending."]
+    return done({"reconciliations": [to_dict(each) | {"key": key} for each, key in found]}, *said, code=code)
+
+
+def _verdict(found: Reconciliation, key: str | None) -> str:
+    marker = found.handle.marker
+    name = key or found.handle.task_name or ("without a name" if marker is None else f"the one marked {marker}")
+    what = safe_text(name, NAME)
     ids = ", ".join(str(each.id) for each in found.candidates)
     said = {
         Verdict.FOUND: f"found: it is campaign {ids}",

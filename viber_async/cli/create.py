@@ -21,6 +21,7 @@ from viber_async.cli._account import Told, agreed, can_ask, connected
 from viber_async.cli._exits import Exit
 from viber_async.cli._export import STDOUT
 from viber_async.cli._options import RATE, Column, Json, LedgerFile, Plain, Rate, Region, ShowPhones, span
+from viber_async.cli._run import stoppable, wait_for
 from viber_async.cli._show import fail
 from viber_async.cli._tell import Teller, done, unread_told
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from viber_async.cli._account import Account
     from viber_async.cli._report import Outcome
 
+NOBODY: Final = "nobody is there to be asked: say --yes to send it, or --dry-run to see what would be sent"
 SIGNALS: Final = 2
 """Signals that are obeyed in order while a campaign may be under way: to stop, and to wait for no answer either."""
 
@@ -103,9 +105,6 @@ def create(
     """
     once = offers.Once(key=key, ledger=ledger, resend_after=resend_after, handle=handle)
     source = offers.source_of(recipients_file, region=region, column=column)
-    asks = not (yes or dry_run)
-    if asks and (STDOUT in (file, recipients_file) or not can_ask()):
-        raise UsageError("nobody is there to be asked: say --yes to send it, or --dry-run to see what would be sent")
     given: dict[str, Any] = {
         "sender_id": sender,
         "message": text,
@@ -123,14 +122,19 @@ def create(
     teller = Teller(as_json=as_json, plain=plain, stopped="nothing was sent")
     kept = None if once.ledger is None else SqliteLedger(once.ledger)
     zone = offers.zone_of(time_zone)
-    with teller.telling(source), connected(rate=rate, ledger=kept, time_zone=zone) as account:
+    with teller.telling(source):
         if source is not None:
-            given["recipients"] = offers.only_one(given["recipients"], account.wait(jobs.read_recipients(source)))
+            read = wait_for(stoppable(jobs.read_recipients(source)))
+            given["recipients"] = offers.only_one(given["recipients"], read)
         draft = offers.draft_of(file, given, time_zone=zone)
-        found = account.session.senders.get(draft.sender_id)
-        told = context.ensure_object(Told)
-        put = partial(_put, account=account, once=once, teller=teller, told=told, dry_run=dry_run, asks=asks)
-        teller.end(put(offers.Offer(draft=draft, sender=account.wait(found), key=key, whole=show_phones)))
+        asks = not (yes or dry_run)
+        if asks and (STDOUT in (file, recipients_file) or not can_ask()):
+            raise UsageError(NOBODY)
+        with connected(rate=rate, ledger=kept, time_zone=zone) as account:
+            found = account.wait(jobs.sender_of(account.session, draft))
+            told = context.ensure_object(Told)
+            put = partial(_put, account=account, once=once, teller=teller, told=told, dry_run=dry_run, asks=asks)
+            teller.end_in_any_case(put(offers.Offer(draft=draft, sender=found, key=key, whole=show_phones)))
 
 
 def _put(
@@ -173,5 +177,11 @@ async def _created(
 
 
 def _sent(offer: offers.Offer, created: CreatedCampaign) -> Outcome:
-    said = f"Created: campaign {created.task_id}. Watch it: viber-async campaigns watch {created.task_id}"
-    return done({"campaign": to_dict(created), **offer.counts()}, said)
+    """Give what to say of a campaign that is there: whether this sent it, or an earlier run with its key."""
+    task = created.task_id
+    said = f"Created: campaign {task}."
+    if created.found:
+        date = "" if created.send_date is None else f" (its date is {created.send_date})"
+        said = f"Found: campaign {task} was sent with this key before{date}; nothing was sent now."
+    watch = f"Watch it: viber-async campaigns watch {task}"
+    return done({"campaign": to_dict(created), "found": created.found, **offer.counts()}, f"{said} {watch}")
