@@ -161,13 +161,19 @@ TRANSLATED: Final[tuple[tuple[type[Exception], type[errors.TransportError], str]
     (httpx.ReadTimeout, errors.RequestTimeoutError, "no answer within the read timeout"),
     (httpx.WriteTimeout, errors.RequestTimeoutError, "the peer did not take the request within the write timeout"),
     (httpx.TimeoutException, errors.RequestTimeoutError, "a timeout of the network"),
-    (httpx.ProtocolError, errors.ProtocolError, "the peer does not speak HTTP as it should, or hung up"),
+    (httpx.ProtocolError, errors.ProtocolError, "the peer does not speak HTTP as it should"),
     (httpx.NetworkError, errors.TransportError, "the connection was cut"),
     (httpx.TransportError, errors.TransportError, "the network failed"),
     (httpx.StreamError, errors.TransportError, "the answer could not be read"),
     (OSError, errors.TransportError, "the network failed"),
     (Exception, errors.TransportError, "the transport failed"),  # one of somebody else's
 )
+
+
+HUNG_UP: Final = "Server disconnected"
+"""How httpcore begins, and nobody else, of a connection that ended before the head of an answer was there."""
+CUT_OFF: Final = "peer closed connection"
+"""How h11 begins of one that ended in the middle of a body."""
 
 
 def translate(error: Exception, flight: Flight, *, what: str, host: str) -> errors.TransportError:
@@ -183,6 +189,10 @@ def translate(error: Exception, flight: Flight, *, what: str, host: str) -> erro
             permanent=True,
         )
     detail = safe_text(without(flight.secret, str(error)), 200)
+    if detail.startswith(HUNG_UP) and not never:
+        said, detail = "the server hung up before answering", ""
+    elif detail.startswith(CUT_OFF) and not never:
+        said = "the server hung up in the middle of its answer"
     detail = f"{type(error).__name__}: {detail}" if ours is errors.TransportError and detail else detail
     advice = f" to {host}; check base_url, the proxy and the network" if never else f" from {host}"
     return ours(

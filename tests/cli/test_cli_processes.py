@@ -117,7 +117,7 @@ def test_the_sandbox_serves_until_it_is_told_to_stop(number):
 
     assert answer.json()["token_type"] == "Bearer"
     assert (process.returncode, err) == (0, "")
-    assert out.endswith("Stopped. 1 requests arrived, at most 1 in a second, 0 refused.\n")
+    assert out.endswith("Stopped. 1 request arrived, at most 1 in a second, 0 refused.\n")
 
 
 def until(process: subprocess.Popen[str], word: str) -> str:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from viber_async.cli._demo_claims import Claim
-from viber_async.cli._show import PlainShow, RichShow, counted, duration, show_for
+from viber_async.cli._show import PlainShow, RichShow, duration, show_for
 
 GOOD = Claim(((4_320, "lines"),), right=((4_320, "valid"),))
 BAD = Claim(((4_320, "lines"),), right=((1, "valid"),))
@@ -174,17 +174,3 @@ def test_a_terminal_gets_plain_lines_where_it_can_do_no_more(terminal, monkeypat
     monkeypatch.setenv("TERM", term)
 
     assert isinstance(show_for(terminal, plain=plain), kind)
-
-
-@pytest.mark.parametrize(
-    ("count", "units", "said"),
-    [
-        (1, "entries", "1 entry"),
-        (1, "recipients", "1 recipient"),
-        (0, "rows", "0 rows"),
-        (1234, "phones", "1,234 phones"),
-    ],
-)
-def test_one_is_not_several(count, units, said):
-    """In bars, and in the lines that stand for them."""
-    assert counted(count, units) == said

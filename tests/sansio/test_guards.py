@@ -121,7 +121,7 @@ MESSAGES = {
     "rejects": (
         {"read": 8, "rejected": 1},
         (
-            "1 of 8 entries hold no phone, and max_reject allows 0.10%: look at the rejects, name the column or "
+            "1 of 8 entries holds no phone, and max_reject allows 0.10%: look at the rejects, name the column or "
             "the region, or allow more (--max-reject). Nothing was written"
         ),
     ),
@@ -142,7 +142,7 @@ MESSAGES = {
     "max_remove": (
         {"removes": numbers(103), "removable": 10_299},
         (
-            "103 of 10299 phones would be removed, and 102 may be: look at the source first, and if they are "
+            "103 of 10,299 phones would be removed, and 102 may be: look at the source first, and if they are "
             "meant to go, say so with max_remove (--max-remove). Nothing was written"
         ),
     ),

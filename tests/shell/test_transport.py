@@ -269,6 +269,28 @@ def test_a_foreign_error_gets_the_name_of_what_happened(
     assert isinstance(foreign, NEVER_SENT) is (delivery is Delivery.NOT_SENT)
 
 
+@pytest.mark.parametrize(
+    ("foreign", "said"),
+    [
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            "GET /x: the server hung up before answering from https://host",
+        ),
+        (
+            httpx.RemoteProtocolError("peer closed connection without a"),
+            "GET /x: the server hung up in the middle of its answer (peer closed connection without a) from https://host",
+        ),
+        (
+            httpx.RemoteProtocolError("illegal status line: x"),
+            "GET /x: the peer does not speak HTTP as it should (illegal status line: x) from https://host",
+        ),
+    ],
+)
+def test_what_happened_comes_first_and_in_our_words(foreign: Exception, said: str) -> None:
+    """The library's own may follow, where they say more."""
+    assert str(translate(foreign, LEFT, what="GET /x", host="https://host")) == said
+
+
 @pytest.mark.fault("N04")
 def test_a_certificate_that_does_not_fit_is_final_and_named() -> None:
     """Trying again cannot help, and switching the check off is never suggested (N04)."""

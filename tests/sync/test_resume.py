@@ -216,6 +216,7 @@ async def test_a_plan_goes_on_from_its_journal(tmp_path: Path) -> None:
     assert provider.phones == set(phones(*range(700, 1700)))
     assert [method for method, _ in provider.history] == ["POST", "DELETE", "DELETE"]
     assert (report.converged, report.added, report.already_there, report.removed) == (True, 200, 800, 700)
+    assert (report.added_before, report.removed_before) == (200, 500)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -334,7 +335,7 @@ async def test_who_was_put_there_anew_is_not_removed_by_the_sync_that_goes_on(tr
 
     assert provider.phones == set(phones(*range(699, 1500)))
     assert (report.converged, report.removed, report.lingering) == (not tried, 699, int(tried))
-    assert any("1 more phones could go" in note for note in report.notes)
+    assert any("1 more phone could go" in note for note in report.notes)
 
 
 @in_virtual_time
@@ -593,7 +594,7 @@ async def test_a_cancel_finishes_the_batch_under_way(tmp_path: Path) -> None:
     assert "with the journal" in str(caught.value.__cause__)
     assert found is not None
     assert len(found.added) == 1000
-    assert (report.added, report.already_there) == (1500, 0)
+    assert (report.added, report.added_before, report.already_there) == (1500, 1000, 0)
 
 
 @pytest.mark.fault("D09")

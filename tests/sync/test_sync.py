@@ -575,7 +575,7 @@ async def test_a_refused_batch_is_halved_until_the_bad_phone_stands_alone() -> N
     assert (report.added, report.rejected, report.unverified, report.wanted) == (1499, 1, 0, 1500)
     assert not report.converged
     assert [(each.shown, each.reason, each.line) for each in report.refused] == [("3805•••••777", "bad phone", 778)]
-    assert any("refused 1 phones" in note for note in report.notes)
+    assert any("refused 1 phone by itself" in note for note in report.notes)
     assert sum(bad in sent for _, sent in provider.writes) <= 10
 
 

@@ -184,6 +184,18 @@ async def test_a_blacklist_write_is_sent_again_and_its_counters_are_lower_bounds
         await healthy_afterwards(session)
 
 
+@pytest.mark.fault("N09", "N11")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("read and closed", "hung up before answering from"), ("longer than told", "hung up in the middle of its answer")],
+)
+async def test_a_server_that_hangs_up_is_said_to(name: str, said: str) -> None:
+    """In our words, whichever of the libraries below noticed it and however it calls it."""
+    async with Hostile(then=BROKEN[name].script) as server, session_to(server) as session:
+        with pytest.raises(ProtocolError, match=f"^GET /viber/senders: the server {said}"):
+            await session.senders.list()
+
+
 @pytest.mark.fault("N07")
 @pytest.mark.parametrize("size", [1, 60, 10_000])
 async def test_a_create_that_is_cut_in_its_body_is_unknown(size: int) -> None:

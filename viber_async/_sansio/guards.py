@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from viber_async._sansio.numbers import Index
+from viber_async._sansio.words import counted, suiting
 from viber_async.errors import SyncRefusedError
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def check_source(terms: Terms, *, read: int, rejected: int, wanted: int) -> None
     """
     if rejected > terms.max_reject * read:
         raise SyncRefusedError(
-            f"{rejected} of {read} entries hold no phone, and max_reject allows {terms.max_reject:.2%}: look at the "
-            "rejects, name the column or the region, or allow more (--max-reject). Nothing was written",
+            f"{rejected:,} of {counted(read, 'entries')} {suiting(rejected, 'holds', 'hold')} no phone, and max_reject "
+            f"allows {terms.max_reject:.2%}: look at the rejects, name the column or the region, or allow more "
+            "(--max-reject). Nothing was written",
             reason="rejects",
         )
     if terms.mirrors and wanted == 0:
@@ -84,7 +86,7 @@ def check(facts: Facts) -> None:
         return
     if not facts.walk.complete:
         raise SyncRefusedError(
-            f"{len(facts.removes)} phones would be removed, but the blacklist may not have been seen whole "
+            f"{counted(len(facts.removes), 'phones')} would be removed, but the blacklist may not have been seen whole "
             f"({'; '.join(facts.walk.doubts)}): try again when nothing else writes to it, or use add_only. Nothing was "
             "written",
             reason="incomplete",
@@ -105,8 +107,9 @@ def _brake(facts: Facts) -> None:
     allowed = allowed_removals(facts.terms, facts.removable)
     if len(facts.removes) > allowed:
         raise SyncRefusedError(
-            f"{len(facts.removes)} of {facts.removable} phones would be removed, and {allowed} may be: look at "
-            "the source first, and if they are meant to go, say so with max_remove (--max-remove). Nothing was written",
+            f"{len(facts.removes):,} of {counted(facts.removable, 'phones')} would be removed, and {allowed:,} may be: "
+            "look at the source first, and if they are meant to go, say so with max_remove (--max-remove). Nothing was "
+            "written",
             reason="max_remove",
         )
 
@@ -115,9 +118,9 @@ def _respelled(facts: Facts) -> None:
     pairs = respelled(facts.adds, facts.removes)
     if pairs * REPLACED_PART >= len(facts.removes):
         raise SyncRefusedError(
-            f"{pairs} of {len(facts.removes)} phones that would be removed would be added again with other digits in "
-            "front: the source is spelled in another way (its country codes are missing, or are new). To correct the "
-            "spelling in the blacklist, add first and remove the old ones by name. Nothing was written",
+            f"{pairs:,} of {counted(len(facts.removes), 'phones')} that would be removed would be added again with "
+            "other digits in front: the source is spelled in another way (its country codes are missing, or are new). "
+            "To correct the spelling in the blacklist, add first and remove the old ones by name. Nothing was written",
             reason="respelled",
         )
 
@@ -145,8 +148,8 @@ def _replaced(facts: Facts) -> None:
     goes, comes = len(facts.removes), len(facts.adds)
     if goes > FREE_REMOVALS and goes * REPLACED_PART > facts.removable and comes * REPLACED_PART >= goes:
         raise SyncRefusedError(
-            f"{goes} of {facts.removable} phones would be removed and {comes} others added: this is another list, or "
-            "another account. If it is meant, remove them by name. Nothing was written",
+            f"{goes:,} of {facts.removable:,} phones would be removed and {comes:,} others added: this is another "
+            "list, or another account. If it is meant, remove them by name. Nothing was written",
             reason="replaced",
         )
 

@@ -59,6 +59,10 @@ class SyncReport:
     """Repetitions of the source."""
     kept: Kept = NOTHING_KEPT
     """Rows that are not wanted and stay."""
+    added_before: int = 0
+    """How many of ``added`` were added by the run that was broken off, with which this one went on."""
+    removed_before: int = 0
+    """The same of ``removed``."""
     late: int = 0
     """Phones that were to be removed, and that ``still_wanted`` asked to keep or to bring back."""
     lingering: int = 0

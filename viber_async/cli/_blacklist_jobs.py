@@ -11,6 +11,7 @@ from attrs import asdict, define, evolve, frozen
 
 from viber_async import BlacklistAdded, BlacklistRemoved, SyncPlan, SyncRefusedError
 from viber_async._sansio.sync_report import NOTHING_WANTED
+from viber_async._sansio.words import counted, suiting
 from viber_async._tasks import cancels, until_ended
 from viber_async.cli import _export
 from viber_async.cli._exits import Exit, exit_of_plan
@@ -116,8 +117,8 @@ async def export(session: ViberSession, target: str, form: _export.Format, *, fo
     where = "the standard output" if target == _export.STDOUT else target
     facts = {"rows": written, "file": target, "complete": report.complete, "doubts": list(report.doubts)}
     if report.complete:
-        return Outcome(Exit.IN_SYNC, said=(f"{written:,} rows written to {where}.",), facts=facts)
-    said = f"{written:,} rows written to {where}, and some may be missing: {'; '.join(report.doubts)}."
+        return Outcome(Exit.IN_SYNC, said=(f"{counted(written, 'rows')} written to {where}.",), facts=facts)
+    said = f"{counted(written, 'rows')} written to {where}, and some may be missing: {'; '.join(report.doubts)}."
     return Outcome(Exit.PARTIAL, said=(said,), facts=facts)
 
 
@@ -138,7 +139,8 @@ async def add(  # noqa: PLR0913 - the command's options
     blacklist = session.with_options(lane="bulk").blacklist
     await _in_batches(phones, partial(blacklist.add, description=description), done, phase="add", meter=meter)
     bound = "" if done.exact else "at least "
-    said = f"{len(phones):,} phones sent: {bound}{done.added:,} added, {done.exists:,} were there before."
+    there = f"{done.exists:,} {suiting(done.exists, 'was', 'were')} there before"
+    said = f"{counted(len(phones), 'phones')} sent: {bound}{done.added:,} added, {there}."
     return _written(source, said, phones=len(phones), added=done.added, exists=done.exists, exact=done.exact)
 
 
@@ -156,15 +158,15 @@ async def remove(  # noqa: PLR0913 - as above
     phones = await _all_of(source, max_reject=max_reject, meter=meter)
     if len(phones) > max_remove:
         raise SyncRefusedError(
-            f"{len(phones):,} phones would be removed, and {max_remove:,} may be: the people behind them can be "
-            "messaged again. If they are meant to go, say so with --max-remove. Nothing was written",
+            f"{counted(len(phones), 'phones')} would be removed, and {max_remove:,} may be: the people behind them "
+            "can be messaged again. If they are meant to go, say so with --max-remove. Nothing was written",
             reason="max_remove",
         )
     if dry_run:
         return _dry(source, phones, "removed")
     blacklist = session.with_options(lane="bulk").blacklist
     await _in_batches(phones, blacklist.remove, done, phase="remove", meter=meter)
-    said = f"{len(phones):,} phones sent: {'' if done.exact else 'at least '}{done.deleted:,} removed."
+    said = f"{counted(len(phones), 'phones')} sent: {'' if done.exact else 'at least '}{done.deleted:,} removed."
     return _written(source, said, phones=len(phones), deleted=done.deleted, exact=done.exact)
 
 
@@ -202,8 +204,8 @@ async def _all_of(source: Source, *, max_reject: float, meter: Meter) -> list[in
         meter.reach("read", source.read, None)
     if source.rejected > max_reject * source.read:
         raise SyncRefusedError(
-            f"{source.rejected:,} of {source.read:,} entries hold no phone, and --max-reject allows {max_reject:.2%}. "
-            "Nothing was written",
+            f"{source.rejected:,} of {counted(source.read, 'entries')} {suiting(source.rejected, 'holds', 'hold')} no "
+            f"phone, and --max-reject allows {max_reject:.2%}. Nothing was written",
             reason="rejects",
         )
     return list(found)
@@ -249,7 +251,8 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
 
 
 def _dry(source: Source, phones: list[int], what: str) -> Outcome:
-    said = f"{len(phones):,} phones would be {what}, in {-(-len(phones) // BATCH):,} requests; nothing was sent."
+    requests = counted(-(-len(phones) // BATCH), "requests")
+    said = f"{counted(len(phones), 'phones')} would be {what}, in {requests}; nothing was sent."
     outcome = _written(source, said, phones=len(phones), dry_run=True)
     return evolve(outcome, code=exit_of_plan(changes=len(phones)))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from viber_async import CreateHandle, OutcomeUnknownError, SyncRefusedError, UsageError, ViberError
 from viber_async._campaigns import creating
 from viber_async._once import not_sent
+from viber_async._sansio.words import counted, suiting
 from viber_async._tasks import cancels
 from viber_async.cli import _rows
 from viber_async.cli._export import STDOUT, opened
@@ -87,7 +88,8 @@ async def read_recipients(source: Source) -> list[int]:
         raise UsageError(f"--recipients: {str(error).replace('written', 'sent')}") from None
     if source.rejected:
         raise UsageError(
-            f"--recipients: {source.rejected:,} of {source.read:,} entries of {source.name} hold no phone, and a "
+            f"--recipients: {source.rejected:,} of {counted(source.read, 'entries')} of {source.name} "
+            f"{suiting(source.rejected, 'holds', 'hold')} no phone, and a "
             "campaign goes to the whole of a list or to nobody. Nothing was sent"
         )
     return found

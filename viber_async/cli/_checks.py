@@ -31,6 +31,7 @@ from viber_async._connections import tls_context
 from viber_async._sansio.ledger import account_tag
 from viber_async._sansio.privacy import safe_text
 from viber_async._sansio.reconcile import server_date
+from viber_async._sansio.words import counted
 from viber_async._settings import credentials, credentials_of
 from viber_async.cli._account import ADDRESS
 
@@ -155,7 +156,7 @@ async def of_tls(address: str) -> Check:
 def certificate(spoken: str, shown: dict[str, Any], *, now: float) -> Check:
     """Judge how long a certificate is still good."""
     days = int(ssl.cert_time_to_seconds(str(shown["notAfter"])) - now) // 86_400
-    said = f"{spoken}, with a certificate that is good for {days} days"
+    said = f"{spoken}, with a certificate that is good for {counted(days, 'days')}"
     return Check("TLS", state="ok" if days >= SOON else "note", said=said)
 
 
@@ -193,15 +194,15 @@ async def _blacklist(session: ViberSession) -> Check:
         count = await session.blacklist.count()
     except ViberError as error:
         return _no("blacklist", str(error), error)
-    return _ok("blacklist", f"{count:,} phones")
+    return _ok("blacklist", counted(count, "phones"))
 
 
 def _rate(session: ViberSession) -> Check:
     seen = session.statistics()
     if seen.throttled:
-        said = f"{seen.throttled} of {seen.requests} requests were refused: something else uses the account"
+        said = f"{seen.throttled} of {counted(seen.requests, 'requests')} refused: something else uses the account"
         return Check("rate limit", state="note", said=said)
-    return _ok("rate limit", f"{seen.requests} requests, none refused")
+    return _ok("rate limit", f"{counted(seen.requests, 'requests')}, none refused")
 
 
 async def _ledger(path: str | None) -> Check:
@@ -212,7 +213,8 @@ async def _ledger(path: str | None) -> Check:
     except ViberError as error:
         return _no("ledger", str(error), error)
     if rows:
-        said = f"{len(rows)} campaigns are not settled: viber-async campaigns reconcile --ledger {path}"
+        pending = counted(len(rows), "campaigns", "is", "are")
+        said = f"{pending} not settled: viber-async campaigns reconcile --ledger {path}"
         return Check("ledger", state="note", said=said)
     return _ok("ledger", "sound, and all in it is settled")
 

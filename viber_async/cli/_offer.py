@@ -17,6 +17,7 @@ from viber_async import CampaignDraft, SenderStatus, UsageError, ValidationError
 from viber_async._private_file import replace_file
 from viber_async._sansio.campaigns import create_campaign
 from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.words import suiting
 from viber_async.cli._bubble import Bubble, visible
 from viber_async.cli._campaign_jobs import people
 from viber_async.cli._draft import draft_fields
@@ -112,7 +113,7 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
     if additional:
         data["additional"] = additional
     if (missing := _missing(data)) and data.keys() <= KEYS:  # a misspelt name would be missed as well
-        how = "it as an option, or write it" if len(missing) == 1 else "them as options, or write them"
+        how = suiting(len(missing), "it as an option, or write it", "them as options, or write them")
         raise UsageError(f"missing: {', '.join(missing)}; give {how} into the --draft")
     try:
         draft = CampaignDraft.from_dict({"send_date": "now", **data})

@@ -11,6 +11,7 @@ from attrs import asdict, field, frozen
 
 from viber_async import OutcomeUnknownError, SyncInterruptedError, SyncRefusedError, ViberError, mask_phone, to_dict
 from viber_async._sansio.sync_report import NOTHING_WANTED
+from viber_async._sansio.words import counted, suiting
 from viber_async.cli._exits import Exit, exit_of, exit_of_plan, exit_of_sync
 from viber_async.cli._show import duration
 
@@ -93,17 +94,24 @@ def of_report(report: SyncReport) -> Outcome:
     code = exit_of_sync(converged=report.converged, refused=len(report.refused))
     head = _in_sync(report.rejected) if code is Exit.IN_SYNC else "NOT in sync"
     sums = (
-        f"{head}: {report.wanted:,} wanted = {report.already_there:,} already there + {report.added:,} added "
-        f"+ {report.rejected:,} rejected + {report.unverified:,} not seen; {report.removed:,} removed."
+        f"{head}: {report.wanted:,} wanted = {report.already_there:,} already there + {report.added:,} added"
+        f"{_before(report.added_before)} + {report.rejected:,} rejected + {report.unverified:,} not seen; "
+        f"{report.removed:,} removed{_before(report.removed_before)}."
     )
+    requests = counted(report.requests, "requests")
     said = (
         sums,
-        f"{report.requests:,} requests and {report.walk_requests:,} to look afterwards, in {duration(report.seconds)}.",
+        f"{requests} and {report.walk_requests:,} to look afterwards, in {duration(report.seconds)}.",
         *(f"Refused by the provider: {_where(each)}{each.shown}: {each.reason}" for each in report.refused[:EXAMPLES]),
         *(f"Note: {note}." for note in report.notes if note != NOTHING_WANTED),
     )
     aside = tuple(note for note in report.notes if note == NOTHING_WANTED)
     return Outcome(code, said=said, aside=aside, facts=to_dict(report))
+
+
+def _before(count: int) -> str:
+    """Say how many of them an earlier run had done."""
+    return f" ({count:,} of them by the run that was broken off)" if count else ""
 
 
 def _in_sync(rejected: int) -> str:
@@ -112,7 +120,7 @@ def _in_sync(rejected: int) -> str:
 
 
 def _entries(count: int) -> str:
-    return f"{count:,} {'entry that holds' if count == 1 else 'entries that hold'}"
+    return f"{counted(count, 'entries')} that {suiting(count, 'holds', 'hold')}"
 
 
 def _where(phone: RefusedPhone) -> str:
@@ -122,7 +130,7 @@ def _where(phone: RefusedPhone) -> str:
 def rejected(rejects: Sequence[Rejected], count: int) -> Iterator[str]:
     """Give the lines about entries that hold no phone."""
     if count:
-        yield f"{count:,} {'entry holds' if count == 1 else 'entries hold'} no phone:"
+        yield f"{counted(count, 'entries', 'holds', 'hold')} no phone:"
     for each in rejects[:EXAMPLES]:
         yield f"  line {each.line:,}: {each.shown}: {each.reason}"
     if count > EXAMPLES:

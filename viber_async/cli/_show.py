@@ -21,6 +21,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from viber_async._sansio.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from contextlib import AbstractContextManager
@@ -270,12 +272,6 @@ class _RateColumn(ProgressColumn):
 
 def _so_far(done: int, of: int | None, unit: str) -> str:
     return counted(done, unit) if of is None else f"{done:,} of {counted(of, unit)}"
-
-
-def counted(count: int, units: str) -> str:
-    """Give *count* with its unit, which is given for several."""
-    one = f"{units.removesuffix('ies')}y" if units.endswith("ies") else units.removesuffix("s")
-    return f"{count:,} {one if count == 1 else units}"
 
 
 def _pace(done: int, of: int | None, seconds: float) -> str:

@@ -17,6 +17,7 @@ import typer
 from attrs import field, frozen
 
 from viber_async import RateLimit, UsageError, ViberError, ViberSession
+from viber_async._sansio.words import counted, suiting
 from viber_async.cli import _blacklist_jobs as jobs
 from viber_async.cli._exits import HELP, Exit
 from viber_async.cli._export import STDOUT, Format
@@ -405,4 +406,5 @@ def _print_json(outcome: Outcome) -> None:
 
 
 def _sent(done: jobs.Done) -> str:
-    return f"{done.sent:,} of {done.of:,} phones were sent; run the same again, what was done stays done"
+    were = suiting(done.sent, "was", "were")
+    return f"{done.sent:,} of {counted(done.of, 'phones')} {were} sent; run the same again, what was done stays done"

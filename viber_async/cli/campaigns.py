@@ -16,6 +16,7 @@ from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
 from viber_async._campaigns import marker_of_key
 from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.words import counted
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import create
 from viber_async.cli._account import connected
@@ -26,7 +27,6 @@ from viber_async.cli._funnel import NAME, Funnel, status_of
 from viber_async.cli._offer import text_of
 from viber_async.cli._options import LEDGER, RATE, Force, Json, LedgerFile, Plain, Rate, ShowPhones, identity, span
 from viber_async.cli._rows import Format, format_of
-from viber_async.cli._show import counted
 from viber_async.cli._tell import Teller, done, print_json
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import typer
 from attrs import evolve
 
 from viber_async import ViberSession, __version__, mask_phone
+from viber_async._sansio.words import counted
 from viber_async.cli import _demo_steps as steps
 from viber_async.cli._demo_claims import Facts, claims_of
 from viber_async.cli._messy import MAX_LINES, MIN_LINES
 from viber_async.cli._run import wait_for
-from viber_async.cli._show import counted, show_for
+from viber_async.cli._show import show_for
 from viber_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -100,10 +101,12 @@ def _read(show: Show, cast: Cast) -> Reading:
     with TemporaryDirectory(prefix="viber-async-demo-") as folder:
         path = Path(folder, "phones.txt")
         steps.write_privately(path, cast.file.lines)
-        show.say(f"{path}: {len(cast.file.lines):,} lines, {path.stat().st_size:,} bytes, mode {_mode(path)}.")
+        show.say(
+            f"{path}: {counted(len(cast.file.lines), 'lines')}, {path.stat().st_size:,} bytes, mode {_mode(path)}."
+        )
         reading = steps.read_phones(path)
     show.say(f"{len(reading.phones):,} different phones, {reading.duplicates:,} duplicates in any spelling.")
-    show.say(f"{len(reading.rejects):,} lines rejected, never guessed:")
+    show.say(f"{counted(len(reading.rejects), 'lines')} rejected, never guessed:")
     show.table(("lines", "first", "what stands there", "why it is no phone"), _reasons(reading))
     return reading
 
@@ -145,7 +148,8 @@ async def _walk(show: Show, session: ViberSession, plan: Plan, expected: int) ->
         walked = await steps.walk_blacklist(session, plan.blacklist_page, reach)
     report = walked.report
     show.say(
-        f"{report.rows:,} rows from {report.requests:,} pages; {report.duplicates:,} rows came twice, because each "
+        f"{counted(report.rows, 'rows')} from {counted(report.requests, 'pages')}; "
+        f"{counted(report.duplicates, 'rows')} came twice, because each "
         "page begins with the end of the one before."
     )
     show.say("The walk is proven complete." if report.complete else f"Not complete: {'; '.join(report.doubts)}.")
@@ -175,7 +179,7 @@ async def _follow(show: Show, session: ViberSession, sandbox: Sandbox, draft: Ca
     show.code(f"campaign = await session.campaigns.get({created.task_id})")
     with show.bar("following", len(draft.recipients or ()), "recipients") as reach:
         ended = await steps.follow(session, sandbox, created.task_id, reach)
-    show.say(f"Looked at {ended.polls} times, while the sandbox's clock was moved on.")
+    show.say(f"Looked at {counted(ended.polls, 'times')}, while the sandbox's clock was moved on.")
     show.say(f"Its status is now {steps.state_of(ended.campaign)!r}.")
     _show_statistics(show, ended)
     show.code(f"await session.campaigns.recipients({created.task_id})")
@@ -205,7 +209,7 @@ async def _list(show: Show, session: ViberSession, plan: Plan) -> Listed:
     show.heading("The task list, page by page")
     show.code(f"async for page in session.campaigns.list(limit={plan.campaigns_page}, ahead=False).pages(): ...")
     listed = await steps.list_campaigns(session, plan.campaigns_page)
-    show.say(f"{len(listed.ids):,} campaigns; new on each page: {', '.join(map(str, listed.pages))}.")
+    show.say(f"{counted(len(listed.ids), 'campaigns')}; new on each page: {', '.join(map(str, listed.pages))}.")
     return listed
 
 
@@ -213,8 +217,8 @@ def _show_wire(show: Show, wire: Wire) -> None:
     show.heading("What the sandbox saw")
     show.table(("operation", "requests"), wire.arrived.items())
     show.say(
-        f"{sum(wire.arrived.values()):,} requests in {wire.seconds:.1f} s; at most {wire.peak} in any second; "
-        f"{wire.refusals} refused; all calls together waited {wire.session.rate.waited:.1f} s for their turns."
+        f"{counted(sum(wire.arrived.values()), 'requests')} in {wire.seconds:.1f} s; at most {wire.peak} in any "
+        f"second; {wire.refusals} refused; all calls together waited {wire.session.rate.waited:.1f} s for their turns."
     )
     if wire.stalls:
         show.say(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypedDict
 import typer
 from attrs import field, frozen
 
+from viber_async._sansio.words import counted
 from viber_async.cli._exits import Exit
 from viber_async.cli._run import stopped_by, wait_for
 from viber_async.cli._show import fail, show_for
@@ -114,7 +115,8 @@ async def _serve(sandbox: Sandbox, host: str, access: Access, show: Show) -> Non
             await stop.wait()
     rate = sandbox.rate
     show.say(
-        f"Stopped. {len(sandbox.requests)} requests arrived, at most {rate.peak} in a second, {rate.refusals} refused."
+        f"Stopped. {counted(len(sandbox.requests), 'requests')} arrived, at most {rate.peak} in a second, "
+        f"{rate.refusals} refused."
     )
 
 

@@ -15,6 +15,7 @@ from viber_async._sansio.difference import Earlier
 from viber_async._sansio.guards import check_account, check_age, is_good, moved
 from viber_async._sansio.numbers import Index, fingerprint, together
 from viber_async._sansio.privacy import refused
+from viber_async._sansio.words import counted
 from viber_async._tasks import until_ended
 from viber_async.errors import SyncInterruptedError, SyncRefusedError
 from viber_async.sync.bulk import Bulk
@@ -190,7 +191,7 @@ class Hall:
     async def _check_total(self, made: SyncPlan) -> None:
         then = made.walk.total_last
         if then is not None and (now := await self.bulk.patiently(count_blacklist())) != then:
-            raise moved(f"it had {then} rows and has {now}")
+            raise moved(f"it had {counted(then, 'rows')} and has {now:,}")
 
     async def _compared(self, made: SyncPlan, begun: Begun | None) -> tuple[array[int], array[int], set[int]]:
         """Give what is missing, what is still to be removed, and who is there anew, if that is what the plan says."""
@@ -214,7 +215,7 @@ class Hall:
             if f"{rest:x}" != made.rest_digest or not all(map(adds.__contains__, missing)):
                 raise moved("other phones came or went")
             if anew:
-                raise moved(f"{len(anew)} of the phones to be removed were put there anew")
+                raise moved(f"{counted(len(anew), 'phones', 'was', 'were')} put there anew that would be removed")
             if not walk.complete:
                 raise moved("it changed while it was read again: " + "; ".join(walk.doubts))
         else:

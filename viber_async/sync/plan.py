@@ -22,6 +22,7 @@ from viber_async._sansio.guards import EXPIRES
 from viber_async._sansio.numbers import MAX_NUMBER, MIN_NUMBER, Index, Phones
 from viber_async._sansio.paging import WalkReport
 from viber_async._sansio.terms import Terms, checked_terms
+from viber_async._sansio.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -136,16 +137,17 @@ class SyncPlan:
 
     def __str__(self) -> str:
         """Give the plan for people, a few lines without a phone."""
-        kept = self.kept
+        kept, twice = self.kept, counted(self.duplicates, "repetitions")
+        seen = f"{'' if self.walk.complete else 'perhaps not '}seen whole"
         said = [
             f"plan of {self.created_at:%Y-%m-%d %H:%M:%S} UTC, {self.terms.mode}, from {self.source}",
             f"  to add       {len(self.adds)}",
             f"  to remove    {len(self.removes)}",
             f"  unchanged    {self.unchanged}",
-            f"  rejected     {self.rejected} of {self.read} entries; {self.duplicates} repetitions",
+            f"  rejected     {self.rejected} of {counted(self.read, 'entries')}; {twice}",
             f"  kept         {kept.foreign} of others, {kept.young} young, {kept.unreadable} unreadable",
             f"               {kept.unclear} like an entry that could not be read",
-            f"  blacklist    {self.walk.distinct} rows, {'' if self.walk.complete else 'perhaps not '}seen whole",
+            f"  blacklist    {counted(self.walk.distinct, 'rows')}, {seen}",
         ]
         return "\n".join(said)
 

@@ -22,6 +22,7 @@ from viber_async._sansio.numbers import IdSet, Index, Phones
 from viber_async._sansio.patience import Patience
 from viber_async._sansio.privacy import mask_phone, safe_text
 from viber_async._sansio.sync_report import NOTHING_WANTED, RefusedPhone, SyncReport
+from viber_async._sansio.words import counted, suiting
 from viber_async._tasks import beside, cancels, until_ended
 from viber_async.errors import ApiError, DecodeError, SessionClosedError, ViberError
 from viber_async.sync.bulk import pause
@@ -91,9 +92,9 @@ class Todo:
     def without_removals(self, plan: SyncPlan) -> Todo:
         """Give what of an old *plan* may still be done: people say stop at any moment, and it does not hear them."""
         why = (
-            f"{len(self.removes)} phones that the plan was to remove are still there, and nothing more was removed: it "
-            f"was made at {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, and is good for an hour. Make a new one; the same "
-            "journal will do"
+            f"{counted(len(self.removes), 'phones', 'is', 'are')} still there that the plan was to remove, and nothing "
+            f"more was removed: it was made at {plan.created_at:%Y-%m-%d %H:%M:%S} UTC, and is good for an hour. Make "
+            "a new one; the same journal will do"
         )
         left_alone = self.anew.union(plan.removes.numbers)
         return evolve(self, removes=array("q"), anew=left_alone, stopped=why if self.removes else "")
@@ -135,6 +136,8 @@ class Run:
         self._late = {number for number in begun.kept if number not in plan.wanted} if begun else set[int]()
         """To be removed by the plan, and wanted after all: `still_wanted` says so, or did in an earlier run."""
         self._removed -= self._late
+        self._removed_before = self._removed.difference(todo.removes)
+        """By that run, and not to be removed again by this one."""
         self._refused: dict[int, str] = {}
         self._doubtful = 0
         self._stopped = todo.stopped
@@ -313,7 +316,8 @@ class Run:
         said = reply.value
         self._doubtful += not add_up(said, count, exact=not (reply.unsure or again))
         if isinstance(said, BlacklistRemoved) and said.deleted > count:
-            self._stopped = f"removing stopped: {count} phones were sent and {said.deleted} were deleted"
+            sent = counted(count, "phones", "was", "were")
+            self._stopped = f"removing stopped: {sent} sent and {said.deleted:,} were deleted"
         return DONE if add_up(said, count, exact=True) else DOUBTFUL
 
     async def _uninterrupted(self, work: Coroutine[None, None, None]) -> None:
@@ -350,6 +354,8 @@ class Run:
             already_there=already,
             added=wanted - len(missing) - already,
             removed=len(self._removed) - len(look.lingering),
+            added_before=self._added_before(missing),
+            removed_before=len(self._removed_before.intersection(self._removed).difference(look.lingering)),
             rejected=self._plan.rejected + refused,
             unverified=len(missing) - refused,
             requests=self._todo.requests + told.requests - looked,
@@ -380,23 +386,39 @@ class Run:
         added = (number for number in self._plan.adds.numbers if number not in gone)
         return there - sum(number not in ours and number not in before for number in added)
 
+    def _added_before(self, missing: array[int]) -> int:
+        """Give how many of those that count as added were added by the run that is gone on with."""
+        if not self._ours:
+            return 0
+        again = Index()
+        again.add(missing)
+        again.add(self._todo.adds)
+        return sum(number in self._plan.wanted and number not in again for number in self._ours)
+
     def _notes(self, look: Look, unverified: int) -> Iterator[str]:
         if not len(self._plan.wanted):
             yield NOTHING_WANTED
         if self._doubtful:
-            yield f"{self._doubtful} batches were answered with counters that do not add up or cannot be read"
+            batches = counted(self._doubtful, "batches", "was", "were")
+            yield f"{batches} answered with counters that do not add up or cannot be read"
         if unverified:
-            yield f"{unverified} wanted phones were not seen afterwards, whatever the writes were answered"
+            phones = counted(unverified, "wanted phones", "was", "were")
+            yield f"{phones} not seen afterwards, whatever the writes were answered"
         if astray := sum(number in self._late for number in look.missing):
-            yield f"{astray} phones that still_wanted asked to bring back were not seen afterwards"
+            phones = counted(astray, "phones", "was", "were")
+            yield f"{phones} not seen afterwards that still_wanted asked to bring back"
         if look.lingering:
-            yield f"{len(look.lingering)} phones were removed and are still there, or there again"
+            are = suiting(len(look.lingering), "is", "are")
+            phones = counted(len(look.lingering), "phones", "was", "were")
+            yield f"{phones} removed and {are} still there, or there again"
         if self._refused:
-            yield f"the provider refused {len(self._refused)} phones one by one"
+            how = suiting(len(self._refused), "by itself", "one by one")
+            yield f"the provider refused {counted(len(self._refused), 'phones')} {how}"
         if self._stopped:
             yield self._stopped
         if self._plan.left:
-            yield f"{self._plan.left} more phones could go; this run goes on with the removals of the one before"
+            left = counted(self._plan.left, "more phones")
+            yield f"{left} could go; this run goes on with the removals of the one before"
         if not look.walk.complete:
             yield f"the last walk may not have seen the blacklist whole: {'; '.join(look.walk.doubts)}"
 
