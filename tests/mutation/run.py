@@ -155,7 +155,7 @@ def verdict(found: dict[str, Found], whole: Found, listed: dict[Mutant, str]) ->
     problems += [
         f"is listed, and does not survive:\n{mutant}"
         for mutant in listed
-        if mutant not in survive and mutant.module in found
+        if mutant not in survive and (mutant.module in found or mutant.module not in modules())
     ]
     print(*problems, sep="\n\n")
     return 1 if problems else 0

@@ -924,6 +924,28 @@ def test_a_campaigns_status_may_be_any_word_or_none(status):
     assert found.status == status
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (CampaignStatus, "moderation, sending, send, sent"),
+        (RecipientStatus, "send, delivered, opened, read, clicked, not delivered, error"),
+    ],
+)
+def test_a_known_word_has_a_member_of_its_name(kind, words):
+    """Spelled as the page does (A, C, D)."""
+    members = {word.upper().replace(" ", "_"): word for word in words.split(", ")}
+
+    assert {name: member.value for name, member in kind.__members__.items()} == members
+
+
+@pytest.mark.parametrize("key", ["address_book_id", "address_book"])
+def test_a_mailing_list_has_either_name_in_a_list(key):
+    """The first in the page's table, the other in its sample (A)."""
+    (found,) = list_campaigns(1, 0).read(make_converter(None), [{**ROW, key: 7}]).rows
+
+    assert found.address_book_id == 7
+
+
 @pytest.mark.fault("P05")
 @pytest.mark.parametrize(
     ("rows", "where"),
