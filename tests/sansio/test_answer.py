@@ -834,7 +834,7 @@ NOES = (
         *((200, YES | no) for no in NOES),
         (200, {"result": False, "data": {"task_id": 7}}),
         (200, {"result": True, "error_code": 708}),
-        *((status, YES) for status in (400, 401, 403, 404, 422, 429)),
+        *((status, YES) for status in (300, 400, 401, 403, 404, 422, 429)),
         (400, {"data": {"task_id": "7"}}),
     ],
 )
@@ -849,7 +849,14 @@ def test_a_create_that_is_answered_yes_and_no_at_once_is_not_refused(status: int
         Delivery.ANSWERED,
         False,
     )
+    assert str(created).endswith(" with a body that cannot be read: it says yes and no at once")
     assert type(written) is not errors.DecodeError
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_a_create_that_is_answered_yes_is_no_error(status: int):
+    """By any success."""
+    assert read(answer(status, YES), call(Kind.CREATE)) == YES
 
 
 @pytest.mark.parametrize("body", [{"result": False, "data": {"task_id": None}}, {"error_code": 708, "data": []}])

@@ -47,6 +47,21 @@ def test_a_page_is_asked_for_by_limit_and_offset():
     assert call.params == {"limit": 100, "offset": 300}
 
 
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (list_blacklist(1, 0), "blacklist.list"),
+        (count_blacklist(), "blacklist.count"),
+        (add_phones(PHONES, None), "blacklist.add"),
+        (remove_phones(PHONES), "blacklist.remove"),
+    ],
+    ids=["list", "count", "add", "remove"],
+)
+def test_a_call_has_the_name_that_a_user_knows_it_by(call, name):
+    """It stands in logs and traces."""
+    assert call.name == name
+
+
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (1000, 999_999_999)])
 def test_the_ends_of_limit_and_offset_are_inclusive(limit, offset):
     """Row I19."""

@@ -29,6 +29,14 @@ def test_all_senders_are_asked_for_at_once():
     assert (call.kind, call.method, call.path, call.params, call.body) == (Kind.READ, "GET", "/viber/senders", {}, None)
 
 
+@pytest.mark.parametrize(
+    ("call", "name"), [(list_senders(), "senders.list"), (get_sender(1), "senders.get")], ids=["list", "get"]
+)
+def test_a_call_has_the_name_that_a_user_knows_it_by(call, name):
+    """It stands in logs and traces."""
+    assert call.name == name
+
+
 def test_one_sender_is_asked_for_by_its_id():
     """A plain number in the path."""
     call = get_sender(4495)

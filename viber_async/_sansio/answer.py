@@ -104,6 +104,11 @@ class Answer:
     """What the request proved itself with; a server that echoes it must not make it part of an error."""
 
     @property
+    def is_success(self) -> bool:
+        """As far as the status says."""
+        return 200 <= self.status < 300
+
+    @property
     def request_id(self) -> str | None:
         return self.headers.get("x-request-id") or self.headers.get("request-id")
 
@@ -144,7 +149,7 @@ def read(call: Call[T], answer: Answer, *, converter: Converter, now: datetime) 
 
 def _parsed(answer: Answer) -> object:
     """Success must be JSON; of a failure the status says enough."""
-    if 200 <= answer.status < 300:
+    if answer.is_success:
         return wire_json.loads(answer.body)
     try:
         return wire_json.loads(answer.body)
@@ -155,7 +160,7 @@ def _parsed(answer: Answer) -> object:
 def raise_if_error(call: Call[T], answer: Answer, parsed: object, *, now: datetime) -> None:
     """Raise what the envelope or the status says, if it says no."""
     said = wire_json.as_object(parsed)
-    if not 200 <= answer.status < 300 or (said is not None and _says_no(said)):
+    if not answer.is_success or (said is not None and _says_no(said)):
         envelope = _envelope(said or {}, _sayer(call, answer))
         raise _error(call, answer, envelope, asked=retry_after(answer.headers, now=now))
 
@@ -176,7 +181,7 @@ def _refuse_yes_and_no(answer: Answer, parsed: object) -> None:
     said = wire_json.as_object(parsed) or {}
     made = wire_json.as_object(said.get("data")) or {}
     yes = said.get("result") is True or bool(made.get("task_id"))
-    if yes and (_says_no(said) or not 200 <= answer.status < 300):
+    if yes and (_says_no(said) or not answer.is_success):
         raise Unreadable("", "it says yes and no at once")
 
 
@@ -297,7 +302,7 @@ def too_large(call: Call[T], answer: Answer) -> errors.ApiError:
 
     A token of that size is refused like any other that no header can carry.
     """
-    no_token = call.kind is Kind.TOKEN and 200 <= answer.status < 300
+    no_token = call.kind is Kind.TOKEN and answer.is_success
     return (errors.AuthenticationError if no_token else errors.ResponseTooLargeError)(
         f"{call.what} was answered {answer.status} with more than {call.max_bytes} bytes; it was not read to its end",
         **_evidence(call, answer),
