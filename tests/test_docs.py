@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,11 +37,14 @@ def test_nothing_stands_in_the_reference_twice() -> None:
 
 
 def test_every_error_says_what_to_do() -> None:
-    """In the page's table, but for the four that only gather others."""
-    rows = set(re.findall(r"^\| \**`(\w+)`", (DOCS / "errors.md").read_text(), re.MULTILINE))
+    """In the page's table, but for the five that only gather others, which its text names."""
+    page = (DOCS / "errors.md").read_text()
+    rows = dict(re.findall(r"^\| \**`(\w+)`[^|]*\|[^|]+\|([^|]*)\|$", page, re.MULTILINE))
+    gather = {"ViberError", "UsageError", "ApiError", "TransportError", "SyncError"}
 
-    assert ERRORS - rows == {"ViberError", "UsageError", "ApiError", "TransportError", "SyncError"}
-    assert rows <= ERRORS
+    assert set(rows) == ERRORS - gather
+    assert [name for name, do in rows.items() if not do.strip()] == []
+    assert [name for name in gather if f"`{name}`" not in page] == []
 
 
 def test_every_page_is_in_the_plan_of_the_site() -> None:
@@ -49,12 +54,26 @@ def test_every_page_is_in_the_plan_of_the_site() -> None:
     assert plan == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
 
 
-def test_what_machines_read_leads_to_pages() -> None:
-    """Each link of llms.txt."""
+def test_what_machines_read_leads_to_every_page(tmp_path: Path) -> None:
+    """Of the site too, which has the text of each page beside it."""
     links = re.findall(r"\]\(([^)]+)\)", (DOCS / "llms.txt").read_text())
+    hook = runpy.run_path(str(ROOT / "mkdocs_texts.py"))["on_post_build"]
+    hook(config=SimpleNamespace(docs_dir=str(DOCS), site_dir=str(tmp_path)))
 
-    assert [link for link in links if not (DOCS / link).exists()] == []
-    assert len(links) > 10
+    assert sorted(links) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+    assert [link for link in links if (tmp_path / link).read_text() != (DOCS / link).read_text()] == []
+    assert "mkdocs_texts.py" in (ROOT / "mkdocs.yml").read_text()
+
+
+def test_every_long_proof_is_on_the_list_of_a_release() -> None:
+    """Those of nox that plain `nox` leaves out."""
+    sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    page = (DOCS / "release.md").read_text()
+    usual = re.search(r"^nox\.options\.sessions = \[([^\]]*)\]", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    assert usual is not None
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`nox([^`]*)`", page))))
+
+    assert set(sessions) - set(re.findall(r"\w+", usual[1])) <= named
 
 
 def test_every_drawing_is_shown_and_told() -> None:
