@@ -414,6 +414,7 @@ def test_known_rows_beyond_where_we_were_are_passed_at_full_speed():
         ([[1, 2, 3, 4], [3, 4, 5], [6, 7, 8], [5, 6, 7, 8], [7, 8]], None, "a short page was not the last one"),
     ],
 )
+@pytest.mark.fault("P22")
 def test_whatever_spoils_the_proof_is_named(answers, total, doubt):
     """One sentence for each reason."""
     report = travel(Walk(limit=4), script(*answers, total=total)).report

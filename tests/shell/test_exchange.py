@@ -173,6 +173,23 @@ async def test_a_refused_token_is_replaced_and_the_call_replayed_once() -> None:
     assert (len(hopeless.requests), hopeless.tokens) == (2, 2)
 
 
+@pytest.mark.fault("A07")
+@in_virtual_time
+async def test_a_401_for_ever_that_comes_slowly_is_final_too() -> None:
+    """Though by then the token before it was refused so long ago that another one could help."""
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(6)
+        return no(401)
+
+    session, provider = session_over(slow, credentials=CREDENTIALS)
+    async with session:
+        with pytest.raises(AuthenticationError):
+            await session.senders.list()
+
+    assert (len(provider.requests), provider.tokens) == (2, 2)
+
+
 @pytest.mark.parametrize("settings", [{"retries": 0, "credentials": CREDENTIALS}, {}])
 @in_virtual_time
 async def test_a_401_is_final_where_a_replay_is_not_allowed_or_cannot_help(settings: dict[str, Any]) -> None:

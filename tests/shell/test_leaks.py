@@ -199,6 +199,11 @@ def fails(kind: type[Exception]) -> Callable[[httpx.Request], Any]:
     return fail
 
 
+def fails_with_its_request(request: httpx.Request) -> Any:
+    """As a transport does that was written for httpx's own client."""
+    raise httpx.ReadTimeout(echo(request), request=request) from httpx.ReadError(echo(request), request=request)
+
+
 def cut(request: httpx.Request) -> Any:
     said = echo(request).encode()
     body = Pieces(b'{"recipients": [{"phone": "', said, httpx.ReadError(said.decode()))
@@ -225,6 +230,7 @@ FAILURES: dict[str, Callable[[httpx.Request], Any]] = {
     "ConnectTimeout": fails(httpx.ConnectTimeout),
     "PoolTimeout": fails(httpx.PoolTimeout),
     "ReadTimeout": fails(httpx.ReadTimeout),
+    "ReadTimeout with its request": fails_with_its_request,
     "ReadError": fails(httpx.ReadError),
     "RemoteProtocolError": fails(httpx.RemoteProtocolError),
     "an error of the transport's own": fails(RuntimeError),

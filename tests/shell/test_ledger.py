@@ -79,6 +79,7 @@ async def test_what_is_put_is_what_is_got(path: Path) -> None:
     assert await SqliteLedger(path).get(ACCOUNT, "other") is None
 
 
+@pytest.mark.fault("M01")
 async def test_a_version_is_replaced_once(path: Path) -> None:
     """Of two who decided on the same version, the second is told that it is too late."""
     ledger = SqliteLedger(path)

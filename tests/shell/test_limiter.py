@@ -135,6 +135,7 @@ INSTANT = 1e-10
 """Less than the loop's resolution: timers this far apart run in one turn of the loop, in order; so do equal ones."""
 
 
+@pytest.mark.fault("R08")
 @in_virtual_time
 async def test_a_turn_that_comes_in_the_instant_of_a_cancel_is_given_back() -> None:
     """Nothing is lost when a waiter is served and cancelled before it runs again."""

@@ -1168,6 +1168,7 @@ async def test_whatever_the_dates_a_search_is_bounded_and_finds_it(date, newest_
     assert scene.account.lists <= 5
 
 
+@pytest.mark.fault("T03", "P22")
 @on_a_scene
 async def test_a_list_without_end_is_left_after_fifty_pages():
     """And the search says that it did not see all of it."""
