@@ -448,8 +448,8 @@ class _Parts:
         """Note the ``async with``, of which there can be one."""
         if self._entered:
             raise SessionClosedError("this session was opened with 'async with' before; make a new one")
-        self._entered = True
         self.open()
+        self._entered = True
 
     def open(self) -> _Open:
         """Give the open parts, if they may be used here and now."""

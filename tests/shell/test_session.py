@@ -211,6 +211,26 @@ async def test_a_session_is_entered_once() -> None:
         assert len(await session.senders.list()) == 1
 
 
+@pytest.mark.fault("C07", "C08")
+def test_an_enter_that_was_refused_takes_nothing_from_the_one_that_is_right() -> None:
+    """A session that another loop tried to enter can still be entered in its own."""
+    session, _ = session_over(SENDERS)
+
+    async def use() -> int:
+        return len(await session.senders.list())
+
+    async def enter() -> int:
+        async with session:
+            return await use()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
+        assert first.run(use()) == 1
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as second, pytest.raises(SessionLoopError):
+            second.run(enter())
+
+        assert first.run(enter()) == 1
+
+
 @in_virtual_time
 async def test_a_cancelled_close_goes_on_closing() -> None:
     """Whoever waits for it may go; it ends all the same."""
