@@ -209,7 +209,7 @@ class Campaigns:
 
         """
         calls.get_campaign(campaign_id)  # an id that is none is refused here and not at the first look
-        return CampaignWatch(lambda: self.get(campaign_id), every=every, until=until)
+        return CampaignWatch(lambda: self.get(campaign_id), pause=self._caller.pause, every=every, until=until)
 
     async def recipients(self, campaign_id: int) -> CampaignRecipients:
         """Give all recipients of a campaign at once (``GET /viber/task/{id}/recipients``).

@@ -30,12 +30,14 @@ class CampaignWatch:
         self,
         get: Callable[[], Awaitable[Campaign]],
         *,
+        pause: Callable[[float], Awaitable[None]],
         every: float,
         until: Until | None,
     ) -> None:
         if until is not None and not callable(until):
             raise refused("until", until, "a function that takes a Campaign, or None")
         self._get = get
+        self._pause = pause
         self._every = checked_every(every)
         self._until = until or is_over
         self._last: Campaign | None = None
@@ -66,6 +68,6 @@ class CampaignWatch:
     async def _look(self) -> Campaign:
         clock = asyncio.get_running_loop().time
         if self._last is not None:
-            await asyncio.sleep(self._next_look - clock())
+            await self._pause(self._next_look - clock())
         self._next_look = clock() + self._every
         return await self._get()

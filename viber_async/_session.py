@@ -7,6 +7,7 @@ import copy
 import os
 import warnings
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve, field, frozen
@@ -32,7 +33,7 @@ from viber_async._sansio.unknown import UnknownName, UnknownNames
 from viber_async._senders import Senders
 from viber_async._settings import Credentials, SessionSettings, Settings
 from viber_async._stream import Parser, RowStream
-from viber_async._tasks import TaskOwner, beside, refuse_elsewhere
+from viber_async._tasks import TaskOwner, beside, refuse_elsewhere, until_done
 from viber_async._token_store import MemoryTokenStore
 from viber_async.errors import ApiError, ConfigurationError, SessionClosedError, SessionLoopError, ValidationError
 
@@ -359,6 +360,16 @@ class Caller:
         """Start *work* in a task that the session owns."""
         self._parts.open()
         return self._parts.tasks.start(work())
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, and no longer than the session is open."""
+        task = self.start(partial(asyncio.sleep, seconds))
+        try:
+            await until_done(task)
+        finally:
+            task.cancel()
+        if task.cancelled():  # by the end of the session, of which this tells
+            self.check()
 
     def asking(self, fetch: Callable[[int, int, OnTurn], Coroutine[None, None, T]]) -> Asking[T]:
         """Give what asks for the pages of a walk by *fetch*, several at once."""

@@ -11,7 +11,7 @@ import pytest
 from tests.shell.clock import in_virtual_time
 from tests.shell.provider import no, ok
 from tests.shell.sessions import session_over
-from viber_async import Campaign, ServerError, UsageError, ValidationError
+from viber_async import Campaign, ServerError, SessionClosedError, UsageError, ValidationError
 
 
 def campaign(status: str, delivered: int, *, sent: int = 2) -> Any:
@@ -152,3 +152,27 @@ async def test_a_pace_that_no_watch_may_have_is_named() -> None:
             session.campaigns.watch(7, every=1e-9)
 
     assert caught.value.field == "every"
+
+
+@pytest.mark.fault("C07")
+@in_virtual_time
+async def test_a_watch_between_two_looks_is_ended_with_its_session() -> None:
+    """At once and by name, and not when it would have looked again; a cancelled one leaves nothing behind."""
+    session, _ = at(campaign("sending", 0))
+    clock = asyncio.get_running_loop().time
+    watch = session.campaigns.watch(7, every=3600)
+    await anext(watch)
+    cancelled = asyncio.ensure_future(anext(watch))
+    await asyncio.sleep(1)
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    await asyncio.sleep(0)
+    assert "0 calls" in repr(session)
+    waiting = asyncio.ensure_future(anext(watch))
+    await asyncio.sleep(1)
+    began = clock()
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await waiting
+
+    assert clock() - began < 1
