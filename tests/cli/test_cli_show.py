@@ -157,6 +157,19 @@ def test_a_narrow_terminal_gets_a_bar_without_its_rate(terminal, monkeypatch):
     assert max(map(len, re.split(r"[\r\n]", text))) <= 50
 
 
+@pytest.mark.parametrize(("columns", "heads"), [("99", ["name"]), ("100", ["name", "marker"])])
+def test_a_column_that_can_be_spared_goes_where_there_is_no_room(terminal, monkeypatch, columns, heads):
+    """So that the others can be read; a pipe has room for all."""
+    monkeypatch.setenv("COLUMNS", columns)
+    piped = io.StringIO()
+    for file in (terminal, piped):
+        show_for(file, plain=False).table(("name", "marker"), [("spring", "abcdefgh23456722")], spare=1)
+
+    assert re.findall(r"name|marker", terminal.getvalue()) == heads
+    assert ("abcdefgh" in terminal.getvalue()) is (len(heads) == 2)
+    assert re.findall(r"name|marker|abcdefgh23456722", piped.getvalue()) == ["name", "marker", "abcdefgh23456722"]
+
+
 def test_no_color_is_respected(terminal, monkeypatch):
     """The bars stay, the colours go."""
     monkeypatch.setenv("NO_COLOR", "1")

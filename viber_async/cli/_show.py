@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 NARROW: Final = 72
 """Columns below which a progress bar goes without its rate and time."""
+WIDE: Final = 100
+"""Columns below which a table goes without what can be spared."""
 EVERY: Final = 10.0
 """Seconds between two lines about one bar in a pipe."""
 CODE: Final = "dim cyan"
@@ -81,8 +83,8 @@ class Show(Protocol):
     def code(self, text: str) -> None:
         """Show the line of Python that does what follows."""
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
-        """Show rows; what is an int stands to the right."""
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]], *, spare: int = 0) -> None:
+        """Show rows; what is an int stands to the right. The last *spare* columns may go where there is no room."""
 
     def bar(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Reach]:
         """Show how far something has got; it is told the number that is done, and of how many, if that changes."""
@@ -131,7 +133,13 @@ class PlainShow:
         """Write a line as the interpreter would show it."""
         self._write(f">>> {text}")
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str | int]],
+        *,
+        spare: int = 0,  # noqa: ARG002 - a pipe has room for all
+    ) -> None:
         """Write aligned columns, two spaces apart."""
         kept = list(rows)
         cells = [list(heads), *([_cell(value) for value in row] for row in kept)]
@@ -196,11 +204,12 @@ class RichShow:
         """Print a line of Python, dimmed."""
         self._console.print(Text(f">>> {text}", CODE), highlight=False)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str | int]], *, spare: int = 0) -> None:
         """Print a table that fits the terminal."""
-        kept = list(rows)
+        shown = len(heads) - (spare if self._console.width < WIDE else 0)
+        kept = [row[:shown] for row in rows]
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-        for i, head in enumerate(heads):
+        for i, head in enumerate(heads[:shown]):
             number = bool(kept) and isinstance(kept[0][i], int)
             table.add_column(Text(head), justify="right" if number else "left", style="cyan" if number else None)
         for row in kept:

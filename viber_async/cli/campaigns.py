@@ -80,7 +80,7 @@ def list_campaigns(
 
 def _listed(teller: Teller, rows: list[CampaignSummary], most: int | None, pages: Pages[CampaignSummary]) -> Outcome:
     if rows and not teller.as_json:
-        teller.result.table(*_table(rows))
+        _draw_list(teller.result, rows)
     doubts = pages.report.doubts if most is None else ()
     said = [f"{counted(len(rows), 'campaigns')}{', and there may be more: --all' if len(rows) == most else ''}."]
     said += [f"Some may be missing: {'; '.join(doubts)}."] if doubts else []
@@ -324,12 +324,13 @@ def _verdict(found: Reconciliation, key: str | None) -> str:
     return f"{what}: {said}{'' if found.complete else ' (the list was not read to its end)'}."
 
 
-def _table(rows: list[CampaignSummary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give heads and rows; markers of keys stand last, and only where there are any."""
+def _draw_list(result: Show, rows: list[CampaignSummary]) -> None:
+    """Draw a table; markers of keys stand last, only where there are any, and can be spared."""
     heads = ("id", "name", "sender", "status", "created", "to be sent", "marker")
     cells = [_summary(row) for row in rows]
-    most = len(heads) if any(row[-1] for row in cells) else -1
-    return heads[:most], [row[:most] for row in cells]
+    any_marker = any(row[-1] for row in cells)
+    shown = len(heads) - (not any_marker)
+    result.table(heads[:shown], [row[:shown] for row in cells], spare=int(any_marker))
 
 
 def _summary(row: CampaignSummary) -> tuple[str, ...]:
