@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
@@ -182,7 +183,7 @@ class Pacer:
         self._holders: list[Turn] = []  # slot -> the turn that holds it or held it last
         self._parked: dict[int, None] = {}  # slots that are out of use, in the order in which they were parked
         self._free: list[tuple[float, int]] = []  # heap of (free_at, slot); stale entries are skipped
-        self._round_trips: dict[str, RoundTrips] = {}  # by endpoint
+        self._round_trips = defaultdict[str, RoundTrips](partial(RoundTrips, self._latest))  # by endpoint
         self._fit()
 
     @property
@@ -215,8 +216,7 @@ class Pacer:
     def answered(self, turn: Turn, now: float) -> None:
         """The answer arrived: the round trip tells how late the request can have been."""
         if turn.is_sent:
-            round_trips = self._round_trips.setdefault(turn.endpoint, RoundTrips(self._latest))
-            late = round_trips.lateness(now - turn.sent_at)
+            late = self._round_trips[turn.endpoint].lateness(now - turn.sent_at)
             self._free_at(turn, turn.sent_at + self._held + late)
         else:  # a transport that does not tell when bytes leave: as late as the answer itself
             self._free_at(turn, now + self._held)
