@@ -9,11 +9,12 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from viber_async._sansio.privacy import safe_text
 from viber_async._threads import Threads
-from viber_async.errors import ConfigurationError
+from viber_async.errors import ConfigurationError, LedgerError, ViberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from viber_async._ledger_file import LedgerFile
     from viber_async._sansio.ledger import LedgerRow
@@ -36,6 +37,8 @@ class Ledger(Protocol):
     - A store that lost rows, or may have, raises `LedgerError` from every method. It never answers "no such row".
     - `get` reads its own writes, from every process; a lagging replica does not.
 
+    Any other exception counts as one, and so as "nothing can be said": nothing is sent on it.
+
     *account* is a name for the account, the same for all its credentials' sessions: keep accounts apart by it, or
     refuse a second one. Rows hold no phones, no text and no key: `LedgerRow.to_dict` gives JSON.
     """
@@ -55,6 +58,39 @@ class Ledger(Protocol):
     async def unsettled(self, account: str) -> tuple[LedgerRow, ...]:
         """Give the rows whose state is UNKNOWN or SENDING, oldest first."""
         ...
+
+
+class NamedLedger:
+    """A ledger whose failures are all `LedgerError`, whatever the store behind it calls them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def secret(self, account: str) -> bytes:
+        """Give its secret."""
+        return await _named(lambda: self._ledger.secret(account))
+
+    async def get(self, account: str, key: str) -> LedgerRow | None:
+        """Give its row of *key*."""
+        return await _named(lambda: self._ledger.get(account, key))
+
+    async def put(self, account: str, row: LedgerRow) -> bool:
+        """Keep *row* in it."""
+        return await _named(lambda: self._ledger.put(account, row))
+
+    async def unsettled(self, account: str) -> tuple[LedgerRow, ...]:
+        """Give its rows that are not settled."""
+        return await _named(lambda: self._ledger.unsettled(account))
+
+
+async def _named(work: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await work()
+    except ViberError:
+        raise
+    except Exception as error:
+        why = f"the ledger failed ({safe_text(type(error).__name__, 60)}); nothing was sent"
+        raise LedgerError(why) from error
 
 
 class SqliteLedger:

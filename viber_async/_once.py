@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 from attrs import define, evolve, field, frozen
 
 from viber_async._exchange import without_frames
+from viber_async._ledger import NamedLedger
 from viber_async._reconcile import found_by_marker, look, look_for, outcome
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio import ledger as rules
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from viber_async._journey import Journey
-    from viber_async._ledger import Ledger
     from viber_async._sansio.call import Call
     from viber_async._sansio.campaigns import CampaignDraft, CampaignSummary, CreatedCampaign
     from viber_async._sansio.outcome import CreateHandle
@@ -183,13 +183,13 @@ class Once:
         return tuple(found)
 
 
-def _ledger_of(caller: Caller) -> Ledger:
+def _ledger_of(caller: Caller) -> NamedLedger:
     if caller.ledger is None:
         raise ConfigurationError(
             "create_once and reconcile_pending need a ledger, which remembers what was sent: give the session one, as "
             'in ViberSession(credentials, ledger=SqliteLedger("/var/lib/shop/campaigns.ledger"))'
         )
-    return caller.ledger
+    return NamedLedger(caller.ledger)
 
 
 def _be_loud(duplicates: Sequence[DuplicateCampaignError], found: tuple[Reconciliation, ...]) -> None:
@@ -205,7 +205,7 @@ def _be_loud(duplicates: Sequence[DuplicateCampaignError], found: tuple[Reconcil
 class _Desk:
     """Reads and writes the rows of one account, by the rules."""
 
-    def __init__(self, ledger: Ledger, account: str, wall: Callable[[], float]) -> None:
+    def __init__(self, ledger: NamedLedger, account: str, wall: Callable[[], float]) -> None:
         self.ledger = ledger
         self.account = account
         self.wall = wall
@@ -274,7 +274,7 @@ class _Watch:
 class _Errand:
     """What has to be done for one key: until its campaign is there, or it is clear why it is not."""
 
-    def __init__(self, caller: Caller, ledger: Ledger, wanted: Wanted, wall: Callable[[], float]) -> None:
+    def __init__(self, caller: Caller, ledger: NamedLedger, wanted: Wanted, wall: Callable[[], float]) -> None:
         self.caller = caller
         self.wanted = wanted
         self.under_way = UnderWay()

@@ -465,6 +465,43 @@ async def test_a_ledger_that_fails_after_the_sending_changes_nothing_of_the_trut
     assert scene.ledger.row.state is State.ACCEPTED
 
 
+class ForeignLedger(MemoryLedger):
+    """Fails in its own words, as one over somebody's database does."""
+
+    def __init__(self, state: State | None) -> None:
+        super().__init__()
+        self.state = state
+
+    def _check(self, row: Any) -> None:
+        if self.state is (None if row is None else row.state):
+            raise ConnectionResetError("the database went away")
+
+
+@pytest.mark.parametrize("state", [None, State.PREPARED, State.SENDING])
+@pytest.mark.fault("C14")
+@on_a_scene
+async def test_a_ledger_that_fails_in_its_own_words_is_named_and_nothing_is_sent(state):
+    """It says so before anything leaves, whatever its errors are called."""
+    scene = Scene(ledger=ForeignLedger(state))
+    with pytest.raises(LedgerError, match=r"ConnectionResetError.*nothing was sent") as caught:
+        await scene.once()
+
+    assert caught.value.delivery is Delivery.NOT_SENT
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
+    assert scene.account.posts == 0
+
+
+@pytest.mark.fault("C14")
+@on_a_scene
+async def test_a_ledger_that_fails_in_its_own_words_afterwards_costs_no_answer(caplog):
+    """The campaign exists, and whoever asked for it has it; its row goes on to say that it is being sent."""
+    scene = Scene(ledger=ForeignLedger(State.ACCEPTED))
+
+    assert (await scene.once()).task_id == 500
+    assert scene.ledger.row.state is State.SENDING
+    assert "could not be written" in caplog.text
+
+
 @on_a_scene
 async def test_a_release_that_fails_is_told_and_a_warning(caplog):
     """Others may have taken the key, and nobody can look; the lease ends by itself. The first error is the cause."""
