@@ -88,6 +88,12 @@ class UnderWay:
             return None
         return unknown(self.handle, why, Delivery.UNKNOWN)
 
+    def give_up(self) -> None:
+        """End it; a create that has not left is ended first, or it would leave before the task comes to end it."""
+        if self.journey is not None and not self.task.done():
+            self.journey.abandon()
+        self.task.cancel()
+
 
 class _Mine(TypedDict):
     """What a row says of the one who takes it in hand."""
@@ -137,7 +143,7 @@ class Once:
             left = found.may_have_left("The call was cancelled after it had begun to leave")
             if left is None and found.waiting == 1:
                 self._end(wanted, found)
-                found.task.cancel()
+                found.give_up()
             if left is None:
                 raise
             raise cancelled from left

@@ -28,6 +28,7 @@ from viber_async import (
     CampaignDraft,
     ConfigurationError,
     ConnectionFailedError,
+    CreatedCampaign,
     CreateHandle,
     DeadlineExceededError,
     Delivery,
@@ -728,6 +729,29 @@ async def test_cancelling_before_the_sending_leaves_the_key_free():
 
     assert caught.value.__cause__ is None
     assert (scene.ledger.row.state, scene.ledger.row.lease) == (State.PREPARED, 0.0)
+
+
+@pytest.mark.fault("C01")
+@on_a_scene
+async def test_cancelling_at_any_turn_of_the_loop_says_whether_it_has_left():
+    """A plain cancel means that nothing was sent; also in the very turn in which the sending begins."""
+    said = set()
+    for turns in range(40):
+        scene = Scene()
+        task = asyncio.create_task(scene.once())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            told = type(await task)
+        except asyncio.CancelledError as cancelled:
+            told = type(cancelled.__cause__)
+        await asyncio.sleep(5)
+        said.add((told, scene.account.posts))
+        await scene.once()
+        assert scene.account.posts == 1
+
+    assert said == {(type(None), 0), (OutcomeUnknownError, 1), (CreatedCampaign, 1)}
 
 
 @on_a_scene
