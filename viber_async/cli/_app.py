@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast, runtime_checkable
 
 import typer
 from typer.main import get_command
@@ -70,6 +70,8 @@ class CommandLineError(Protocol):
     """What the parser raises. By its shape: Typer brings click or a copy of it, depending on its version."""
 
     exit_code: int
+    ctx: Any
+    """Where in the command line it was, if that is known."""
 
     def format_message(self) -> str:
         """Return the sentence for people."""
@@ -103,13 +105,17 @@ def _main() -> Callable[..., object]:
     return command.main
 
 
-def _name_no_flags(command: object) -> None:
-    """Let no flag stand in the help as if it took a value: Typer calls that of each ``<bool>``."""
-    for option in getattr(command, "params", ()):
+def _name_no_flags(command: Any, above: object = None) -> None:
+    """Let no flag stand in the help as if it took a value: Typer writes the type of each option there, ``<bool>`` too.
+
+    That of ``--help`` is made by a command when it is asked for its options, and kept.
+    """
+    context = command.context_class(command, parent=above, info_name=command.name)
+    for option in command.get_params(context):
         if getattr(option, "is_flag", False):
             option.metavar = ""
     for each in getattr(command, "commands", {}).values():
-        _name_no_flags(each)
+        _name_no_flags(each, context)
 
 
 def _cause(error: Exception) -> Exception:
@@ -122,7 +128,8 @@ def _cause(error: Exception) -> Exception:
 def _ended(error: Exception) -> int:
     if isinstance(error, CommandLineError):
         said = error.format_message().rstrip(".")
-        fail(f"{said}{' See' if said.endswith('?') else '; see'} viber-async --help")
+        where = error.ctx.command_path if error.ctx else "viber-async"
+        fail(f"{said}{' See' if said.endswith('?') else '; see'} {where} --help")
         return Exit.USAGE
     if isinstance(error, (ViberError, OSError)):
         fail(str(error))

@@ -7,7 +7,6 @@ command line can be read by every user of the machine.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from datetime import timedelta
 from enum import StrEnum
@@ -22,6 +21,7 @@ from viber_async.cli import _blacklist_jobs as jobs
 from viber_async.cli._exits import HELP, Exit
 from viber_async.cli._export import STDOUT, Format
 from viber_async.cli._groups import grouped
+from viber_async.cli._options import RATE, Column, Force, Json, Plain, Rate, Region, ShowPhones, span
 from viber_async.cli._report import Outcome, failed
 from viber_async.cli._run import StoppedError, stoppable, wait_for
 from viber_async.cli._show import fail, show_for
@@ -36,8 +36,6 @@ MAX_REJECT = 0.001
 MAX_REMOVE = 100
 """Phones that `remove` takes off without being told how many are meant."""
 WITHOUT_JOURNAL = "there is no --journal to go on with"
-AGE = re.compile(r"([0-9]+)([smhd])")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Mode(StrEnum):
@@ -47,25 +45,12 @@ class Mode(StrEnum):
     MIRROR = "mirror"
 
 
-def _age(text: str) -> timedelta:
-    found = AGE.fullmatch(text)
-    if found is None:
-        raise typer.BadParameter('a number and its unit, as in "90s", "30m", "12h" or "7d"')
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
 # --- the options ---
 
 FORMS = "Text, CSV or NDJSON, packed with gzip or not; - is the standard input"
 WantedFile = Annotated[str, typer.Argument(metavar="FILE", help=f"{FORMS}.")]
 SomeFile = Annotated[str | None, typer.Argument(metavar="[FILE]", help=f"{FORMS}; or give --phone.")]
 Phones = Annotated[list[str] | None, typer.Option("--phone", help="A phone, instead of a file; may be repeated.")]
-Region = Annotated[
-    str | None, typer.Option("--region", metavar="UA", help="Read the national spellings of this country too.")
-]
-Column = Annotated[
-    str | None, typer.Option("--column", help="The column of the phones: its name, or its place from 1.")
-]
 MaxReject = Annotated[
     float, typer.Option("--max-reject", min=0, max=1, help="The part of the entries that may hold no phone.")
 ]
@@ -84,18 +69,13 @@ Owner = Annotated[
 Description = Annotated[str | None, typer.Option("--description", help="For the phones that are added.")]
 MinAge = Annotated[
     timedelta | None,
-    typer.Option("--min-age", parser=_age, metavar="7d", help="Remove no row that is younger: 90s, 30m, 12h, 7d."),
+    typer.Option("--min-age", parser=span, metavar="7d", help="Remove no row that is younger: 90s, 30m, 12h, 7d."),
 ]
 JournalFile = Annotated[
     str | None,
     typer.Option("--journal", metavar="PATH", help="The file that makes it resumable: the same call goes on."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-ShowPhones = Annotated[bool, typer.Option("--show-phones", help="Show whole phones instead of masked ones.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Plain lines, as in a pipe, on a terminal too.")]
-Rate = Annotated[int, typer.Option("--rate", min=1, help="Requests a second, if others use the account meanwhile.")]
-RATE = 10
 
 
 @frozen(kw_only=True)
@@ -177,7 +157,7 @@ def export(
     target: Annotated[str, typer.Argument(metavar="[FILE]", help="A new file; - is the standard output.")] = STDOUT,
     *,
     form: Annotated[Format, typer.Option("--format", help="One phone to a line, or whole rows.")] = Format.TEXT,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Force = False,
     telling: Telling,
 ) -> None:
     """Write the whole blacklist to a file.
@@ -320,6 +300,17 @@ def verify(file: WantedFile, *, aim: Aim, reading: Reading, show_phones: ShowPho
         return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
 
     _run(job, _Told(telling, source=source))
+
+
+@app.command(
+    "list",
+    hidden=True,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def list_phones() -> None:
+    """Say how it is called: people look for it under this name."""
+    raise UsageError("viber-async blacklist export writes all rows, to the standard output or to a FILE")
 
 
 # --- what they have in common ---
