@@ -145,7 +145,8 @@ class Blacklist:
                 ``time_zone`` a row counts as young for twelve hours longer.
             region: whose national spellings are read, such as ``"UA"``.
             column: where the phones of a table stand, where that cannot be found.
-            progress: called with a `SyncProgress` after each chunk and page.
+            progress: called with a `SyncProgress` after each chunk and page, and before a wait for a provider that is
+                away.
 
         Raises:
             ValidationError: an argument is wrong; nothing was sent.

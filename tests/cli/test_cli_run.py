@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import contextmanager
 
 import pytest
 
 from tests.shell.clock import VirtualTimeLoop
-from viber_async import OutcomeUnknownError
+from viber_async import OutcomeUnknownError, SyncProgress
 from viber_async.cli import _blacklist_jobs as blacklist
 from viber_async.cli import _campaign_jobs as campaigns
 from viber_async.cli._run import StoppedError, stoppable
+from viber_async.testing import make
 
 
 class Twice:
@@ -78,6 +80,30 @@ def test_one_signal_waits_for_the_batch_under_way_as_long_as_a_container_lives()
         await blacklist._to_its_end(fails())
 
     assert seconds_of(work, times=1, ends=StoppedError) == blacklist.FINISHES_WITHIN
+
+
+def test_a_meter_counts_for_a_phase_what_was_waited_in_it():
+    """What was waited before it began is the business of those before."""
+    told = []
+
+    class Bars:
+        @contextmanager
+        def bar(self, label, of, unit):
+            yield lambda done, of, *, waited, waits: told.append((label, done, waited, waits))
+
+    with blacklist.Meter(Bars()) as meter:
+        for phase, done, waited, waits in [("add", 1, 0, False), ("add", 1, 0, True), ("add", 2, 9, False)]:
+            meter(make(SyncProgress, phase=phase, done=done, waited=waited, waits=waits))
+        meter(make(SyncProgress, phase="verify", done=1, waited=12))
+        meter(make(SyncProgress, phase="verify", done=2, waited=13))
+
+    assert told == [
+        ("adding", 1, 0, False),
+        ("adding", 1, 0, True),
+        ("adding", 2, 9, False),
+        ("verifying", 1, 0, False),
+        ("verifying", 2, 1, False),
+    ]
 
 
 class UnderWay:

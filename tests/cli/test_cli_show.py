@@ -93,6 +93,41 @@ def test_a_bar_that_takes_long_is_a_line_now_and_then():
     ]
 
 
+def test_a_bar_that_waits_for_somebody_else_says_so_and_counts_its_own_time():
+    """An outage of five minutes makes nothing slower that comes after it."""
+    file, clock = io.StringIO(), Clock()
+    with PlainShow(file, monotonic=clock).bar("adding", 10_000, "phones") as reach:
+        for seconds, done, how in [
+            (10, 1_000, {}),
+            (1, 1_000, {"waits": True}),
+            (300, 1_000, {"waits": True}),
+            (10, 2_000, {"waited": 301.0}),
+        ]:
+            clock.now += seconds
+            reach(done, **how)
+
+    assert file.getvalue().splitlines() == [
+        "adding: 1,000 of 10,000 phones, 100/s, 1 min 30 s left",
+        "adding: 1,000 of 10,000 phones, waiting for the provider",
+        "adding: 2,000 of 10,000 phones, 100/s, 1 min 20 s left",
+        "adding: 2,000 of 10,000 phones in 321.0 s, 5 min 01 s of it waiting for the provider",
+    ]
+
+
+def test_a_terminal_draws_no_pace_while_somebody_else_is_waited_for(terminal):
+    """It would fall second by second, and the time left with it."""
+    with show_for(terminal, plain=False).bar("adding", 10_000, "phones") as reach:
+        reach(1_000, waits=True)
+    waiting = terminal.getvalue()
+    with show_for(terminal, plain=False).bar("adding", 10_000, "phones") as reach:
+        reach(1_000, waited=0.5)
+    text = terminal.getvalue()[len(waiting) :]
+
+    assert "waiting" in waiting
+    assert "-:--" in waiting
+    assert "waiting" not in text
+
+
 def test_a_bar_without_progress_has_no_time_left():
     """It may take for ever."""
     file, clock = io.StringIO(), Clock()

@@ -25,6 +25,7 @@ from viber_async import (
     PermissionDeniedError,
     SyncInterruptedError,
     SyncPlan,
+    SyncProgress,
     SyncRefusedError,
     ValidationError,
     to_dict,
@@ -1125,6 +1126,30 @@ async def test_five_minutes_of_429_are_a_pause() -> None:
 
     assert (report.converged, report.added) == (True, 1000)
     assert 300 < report.seconds < 500
+
+
+@in_virtual_time
+async def test_an_outage_is_told_and_is_no_work() -> None:
+    """Before each wait; and what was waited counts for no pace, neither in the middle nor before there is anything."""
+    provider = BlacklistProvider()
+    told: list[SyncProgress] = []
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    def away(_request: httpx.Request) -> httpx.Response | None:
+        since = loop.time() - began
+        return no(503) if since < 20 or (len(provider.history) == 1 and since < 400) else None
+
+    provider.faults.append(away)
+    session, _ = session_over(provider=provider)
+    async with session:
+        await session.blacklist.sync(phones(*range(1000)), progress=told.append)
+    waits = [each for each in told if each.waits]
+
+    assert {(each.phase, each.done, each.of) for each in waits} == {("read", 1000, None), ("add", 500, 1000)}
+    assert not told[-1].waits
+    assert told[-1].waited == pytest.approx(400, rel=0.2)
+    assert told[-1].rate > 5 * told[-1].requests / told[-1].seconds
 
 
 @in_virtual_time

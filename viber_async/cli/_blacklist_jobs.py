@@ -44,6 +44,8 @@ class Meter:
         self._phase = ""
         self._bars = ExitStack()
         self._reach: Reach | None = None
+        self._waited = 0.0
+        """What was waited before this phase."""
 
     def __enter__(self) -> Self:
         return self
@@ -53,15 +55,16 @@ class Meter:
 
     def __call__(self, progress: SyncProgress) -> None:
         """Show *progress*."""
-        self.reach(progress.phase, progress.done, progress.of)
+        self.reach(progress.phase, progress.done, progress.of, waited=progress.waited, waits=progress.waits)
 
-    def reach(self, phase: str, done: int, of: int | None) -> None:
-        """Show that *done* of a phase are done."""
+    def reach(self, phase: str, done: int, of: int | None, *, waited: float = 0.0, waits: bool = False) -> None:
+        """Show that *done* of a phase are done; of all phases' time, so many seconds were *waited*."""
         if self._reach is None or phase != self._phase:
             self._bars.close()
             label, unit = {**UNITS, **MORE_UNITS}[phase]
-            self._phase, self._reach = phase, self._bars.enter_context(self._show.bar(label, of, unit))
-        self._reach(done, of)
+            self._phase, self._waited = phase, waited
+            self._reach = self._bars.enter_context(self._show.bar(label, of, unit))
+        self._reach(done, of, waited=waited - self._waited, waits=waits)
 
 
 @frozen(kw_only=True)

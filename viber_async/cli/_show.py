@@ -39,6 +39,7 @@ WIDE: Final = 100
 """Columns below which a table goes without what can be spared."""
 EVERY: Final = 10.0
 """Seconds between two lines about one bar in a pipe."""
+WAITING: Final = "waiting for the provider"
 CODE: Final = "dim cyan"
 NUMBER: Final = r"(?<![\w/.:•-])\d+(,\d{3})*(\.\d+)?(?![\w/:•-])"
 """A number that stands alone, its thousands together: Rich's own highlighter takes 4,320 for two."""
@@ -48,8 +49,11 @@ ADDRESS: Final = r"https?://[\w.:\[\]]*\w"
 class Reach(Protocol):
     """Tells a bar how far something has got."""
 
-    def __call__(self, done: int, total: int | None = None, /) -> None:
-        """Say that *done* are done, of *total*."""
+    def __call__(self, done: int, total: int | None = None, /, *, waited: float = 0.0, waits: bool = False) -> None:
+        """Say that *done* are done, of *total*.
+
+        Seconds that were *waited* for somebody else do not count for its pace; while it *waits*, it has none.
+        """
 
 
 class Picture(Protocol):
@@ -152,17 +156,19 @@ class PlainShow:
     def bar(self, label: str, total: int | None, unit: str) -> Generator[Reach]:
         """Write a line now and then, and one at the end: a bar does not move in a file."""
         began = said = self._monotonic()
-        done, of = 0, total
+        done, of, idle = 0, total, 0.0
 
-        def reach(number: int, whole: int | None = None, /) -> None:
-            nonlocal done, of, said
-            done, of = number, whole if whole is not None else of
+        def reach(number: int, whole: int | None = None, /, *, waited: float = 0.0, waits: bool = False) -> None:
+            nonlocal done, of, said, idle
+            done, of, idle = number, whole if whole is not None else of, waited
             if (now := self._monotonic()) - said >= EVERY:
                 said = now
-                self._write(f"{label}: {_so_far(done, of, unit)}, {_pace(done, of, now - began)}")
+                pace = WAITING if waits else _pace(done, of, now - began - idle)
+                self._write(f"{label}: {_so_far(done, of, unit)}, {pace}")
 
         yield reach
-        self._write(f"{label}: {_so_far(done, of, unit)} in {self._monotonic() - began:.1f} s")
+        waited = f", {duration(idle)} of it {WAITING}" if idle else ""
+        self._write(f"{label}: {_so_far(done, of, unit)} in {self._monotonic() - began:.1f} s{waited}")
 
     def verdict(self, title: str, claims: Sequence[Claim]) -> None:
         """Write a line for each claim, and one for all of them."""
@@ -224,13 +230,15 @@ class RichShow:
             columns += [
                 TaskProgressColumn(),
                 _RateColumn(),
-                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                _LeftColumn(compact=True, elapsed_when_finished=True),
             ]
         with Progress(*columns, console=self._console, expand=True) as progress:
-            task = progress.add_task(label, total=total)
+            task = progress.add_task(label, total=total, waited=0.0, waits=False)
 
-            def reach(done: int, whole: int | None = None, /) -> None:
-                progress.update(task, completed=done, total=whole)  # None leaves it as it is
+            def reach(done: int, whole: int | None = None, /, *, waited: float = 0.0, waits: bool = False) -> None:
+                progress.update(
+                    task, completed=done, total=whole, waited=waited, waits=waits
+                )  # None leaves it as it is
 
             yield reach
 
@@ -275,8 +283,18 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the rate since the beginning: that of the last second jumps, because the first turns are free."""
-        elapsed = task.finished_time or task.elapsed
-        return Text(f"{task.completed / elapsed if elapsed else 0.0:,.0f}/s", "magenta")
+        if task.fields["waits"]:
+            return Text("waiting", "yellow")
+        worked = (task.finished_time or task.elapsed or 0.0) - task.fields["waited"]
+        return Text(f"{task.completed / worked if worked > 0 else 0.0:,.0f}/s", "magenta")
+
+
+class _LeftColumn(TimeRemainingColumn):
+    """The time that is left, where that can be said: not for as long as somebody else is waited for."""
+
+    def render(self, task: Task) -> Text:
+        """Return it, or a dash."""
+        return Text("-:--", "yellow") if task.fields["waits"] else super().render(task)
 
 
 def _so_far(done: int, of: int | None, unit: str) -> str:

@@ -85,7 +85,7 @@ class Bulk:
                     return await first()
                 return (await self.send(call, again=again)).value
             except ViberError as error:
-                await pause(patience, error)
+                await pause(patience, error, self.told)
                 again = True
 
     async def walk(
@@ -119,14 +119,14 @@ class Bulk:
             self.told.requests += journey.attempts - journey.is_waiting
 
 
-async def pause(patience: Patience, error: ViberError) -> None:
+async def pause(patience: Patience, error: ViberError, told: Told) -> None:
     """Wait as long as *patience* has it before another try after *error*, or raise what ends the sync."""
     is_told, seconds = patience.has_waited, patience.pause(error)
     if seconds is not None:
         if patience.has_waited and not is_told:
             end = datetime.now().astimezone() + timedelta(seconds=LONGEST)
             logger.warning("the sync waits for the provider, and tries again until about %s: %s", f"{end:%H:%M}", error)
-        await asyncio.sleep(seconds)
+        await told.wait(seconds)
     elif is_transient(error):
         raise SyncInterruptedError(
             f"{patience.why(error)} ({error}); run the same again to go on",

@@ -47,11 +47,16 @@ class SyncProgress:
     """Requests so far, of all phases."""
     seconds: float
     """Since the beginning."""
+    waited: float = 0.0
+    """How many of these seconds passed in waiting for a provider that was away."""
+    waits: bool = False
+    """It is away now, and waited for: nothing has moved since the last time that this was told."""
 
     @property
     def rate(self) -> float:
-        """Requests a second so far."""
-        return self.requests / self.seconds if self.seconds else 0.0
+        """Requests a second so far, not counting the time that was waited."""
+        worked = self.seconds - self.waited
+        return self.requests / worked if worked > 0 else 0.0
 
 
 _MADE: Final = (str, bytes, bytearray, memoryview, Mapping, Sequence, AbstractSet, Awaitable)
@@ -123,13 +128,25 @@ class Told:
         self._loop = asyncio.get_running_loop()  # asked from other threads too
         self._began = self._loop.time()
         self.requests = 0
+        self._waited = 0.0
+        self._last: tuple[str, int, int | None] | None = None
 
     @property
     def seconds(self) -> float:
         """Since the beginning."""
         return self._loop.time() - self._began
 
-    async def tell(self, phase: str, done: int, of: int | None) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Wait for a provider that is away, and say so; the first of its phases may have nothing to say yet."""
+        if self._last is not None and seconds:
+            await self.tell(*self._last, waits=True)
+        began = self._loop.time()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._waited += self._loop.time() - began
+
+    async def tell(self, phase: str, done: int, of: int | None, *, waits: bool = False) -> None:
         """Say how far it is.
 
         Raises:
@@ -138,7 +155,16 @@ class Told:
         """
         if self._callback is None:
             return
-        said = SyncProgress(phase=phase, done=done, of=of, requests=self.requests, seconds=self.seconds)
+        self._last = phase, done, of
+        said = SyncProgress(
+            phase=phase,
+            done=done,
+            of=of,
+            requests=self.requests,
+            seconds=self.seconds,
+            waited=self._waited,
+            waits=waits,
+        )
         try:
             answer = self._callback(said)
             if inspect.isawaitable(answer):

@@ -269,7 +269,7 @@ class Run:
             except ViberError as error:
                 if is_about_the_batch(error):
                     return error
-                await pause(patience, error)
+                await pause(patience, error, self._bulk.told)
                 again = True
             else:
                 return None
