@@ -117,6 +117,15 @@ def test_a_list_of_the_blacklist_is_an_export(capsys, args):
     assert " list " not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("group", ["senders", "campaigns", "blacklist"])
+def test_a_group_without_a_command_shows_its_help_and_says_no_more(capsys, group):
+    """It is a wrong command line all the same."""
+    assert run([group]) == 64
+    said = capsys.readouterr()
+    assert "Commands" in said.out + said.err
+    assert "viber-async: " not in said.err
+
+
 def test_a_misspelt_command_is_told_how_it_is_spelt(capsys):
     """With one mark at its end."""
     assert run(["senders", "shwo"]) == 64

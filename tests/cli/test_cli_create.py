@@ -429,6 +429,22 @@ def test_a_key_is_sent_once(provider, create, tmp_path):
     assert "order 7" not in provider.campaigns[0].draft.task_name
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ((), "the provider invents one"),
+        (("--name", "spring"), "spring"),
+        (("--key", "k"), "campaign, behind the marker of its key"),
+        (("--key", "k", "--name", "spring"), "spring, behind the marker of its key"),
+    ],
+)
+def test_the_name_is_shown_as_it_will_be(create, tmp_path, options, name):
+    """The provider invents none where a marker stands in front of it."""
+    out = create(*ONE, "--dry-run", "--ledger", tmp_path / "ledger", *options)[1]
+
+    assert re.search(rf"^  name +{name}$", out, re.MULTILINE)
+
+
 @pytest.mark.parametrize("dated", [True, False])
 def test_a_key_that_was_sent_before_is_found_and_not_created(provider, create, tmp_path, dated):
     """Who reads "Created" believes that something was sent now."""

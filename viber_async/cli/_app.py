@@ -129,7 +129,8 @@ def _ended(error: Exception) -> int:
     if isinstance(error, CommandLineError):
         said = error.format_message().rstrip(".")
         where = error.ctx.command_path if error.ctx else "viber-async"
-        fail(f"{said}{' See' if said.endswith('?') else '; see'} {where} --help")
+        if said:  # a group without a command has shown its help instead
+            fail(f"{said}{' See' if said.endswith('?') else '; see'} {where} --help")
         return Exit.USAGE
     if isinstance(error, (ViberError, OSError)):
         fail(str(error))

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from viber_async import CampaignDraft, SenderStatus, UsageError, ValidationError, mask_phone, to_dict
 from viber_async._private_file import replace_file
 from viber_async._sansio.campaigns import create_campaign
+from viber_async._sansio.ledger import UNNAMED
 from viber_async._sansio.privacy import safe_text
 from viber_async._sansio.words import suiting
 from viber_async.cli._bubble import Bubble, visible
@@ -202,7 +203,7 @@ class Offer:
     def _facts(self) -> list[tuple[str, str]]:
         draft = self.draft
         rows = [
-            ("name", "the provider invents one" if draft.task_name is None else visible(draft.task_name)),
+            ("name", self._name()),
             ("from", f"{safe_text(self.sender.name, 60)} (sender {self.sender.id})"),
             ("to", self._audience()),
             ("kind", draft.message_type.name.lower()),
@@ -214,6 +215,12 @@ class Offer:
             rows.append(("then SMS", f"{visible(sms.sms_sender_name)}: {visible(sms.sms_text)}"))
         rows.append(("at most once", "no: give it a --key" if self.key is None else "yes, by its --key"))
         return rows
+
+    def _name(self) -> str:
+        name = self.draft.task_name
+        if self.key is not None:
+            return f"{visible(name or UNNAMED)}, behind the marker of its key"
+        return "the provider invents one" if name is None else visible(name)
 
     def _audience(self) -> str:
         found = self.draft.recipients
