@@ -310,7 +310,7 @@ def verify(file: WantedFile, *, aim: Aim, reading: Reading, show_phones: ShowPho
 )
 def list_phones() -> None:
     """Say how it is called: people look for it under this name."""
-    raise UsageError("it is called export: viber-async blacklist export writes all rows, to the standard output or a FILE")
+    raise UsageError("it is called export: viber-async blacklist export writes all rows, to stdout or to a FILE")
 
 
 # --- what they have in common ---

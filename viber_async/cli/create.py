@@ -26,7 +26,7 @@ from viber_async.cli._show import fail
 from viber_async.cli._tell import Teller, done, unread_told
 
 if TYPE_CHECKING:
-    from viber_async import CampaignDraft, CreatedCampaign, ViberSession
+    from viber_async import CampaignDraft, CreatedCampaign, Sender, ViberSession
     from viber_async.cli._account import Account
     from viber_async.cli._report import Outcome
 
@@ -130,24 +130,26 @@ def create(
         asks = not (yes or dry_run)
         if asks and (STDOUT in (file, recipients_file) or not can_ask()):
             raise UsageError(NOBODY)
+        told = context.ensure_object(Told)
+        put = partial(_put, draft, once=once, teller=teller, told=told, dry_run=dry_run, asks=asks, whole=show_phones)
         with connected(rate=rate, ledger=kept, time_zone=zone) as account:
-            found = account.wait(jobs.sender_of(account.session, draft))
-            told = context.ensure_object(Told)
-            put = partial(_put, account=account, once=once, teller=teller, told=told, dry_run=dry_run, asks=asks)
-            teller.end_in_any_case(put(offers.Offer(draft=draft, sender=found, key=key, whole=show_phones)))
+            teller.end_in_any_case(put(account, account.wait(jobs.sender_of(account.session, draft))))
 
 
 def _put(
-    offer: offers.Offer,
-    *,
+    draft: CampaignDraft,
     account: Account,
+    sender: Sender,
+    *,
     once: offers.Once,
     teller: Teller,
     told: Told,
     dry_run: bool,
     asks: bool,
+    whole: bool,
 ) -> Outcome:
-    """Show the offer, have it sent if that is wanted, and give what came of it."""
+    """Show what would be sent, have it sent if that is wanted, and give what came of it."""
+    offer = offers.Offer(draft=draft, sender=sender, key=once.key, whole=whole)
     if not (dry_run and teller.as_json):
         offer.put(teller.result if dry_run else teller.aside)
     if dry_run:
