@@ -91,7 +91,10 @@ class Creating:
 
     def _handle(self) -> CreateHandle:
         """Give the handle of a create that ends now; its beginning and its end are times of one clock."""
-        before = self._caller.server_now() if self._by_server else datetime.now(UTC)
+        before = self._caller.server_now() if self._by_server else None  # None too if this machine slept meanwhile
         return handle_of(
-            self._draft, sent_after=self._began, sent_before=before or self._began, by_server=self._by_server
+            self._draft,
+            sent_after=self._began,
+            sent_before=before or max(datetime.now(UTC), self._began),
+            by_server=before is not None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import time
 import warnings
 import weakref
 from functools import partial
@@ -376,9 +377,9 @@ class Caller:
         return Asking(fetch, self.start, self._parts.room, self._parts.open)
 
     def server_now(self) -> datetime | None:
-        """Give the provider's time, if an answer has told it."""
+        """Give the provider's time, if an answer has told it and this machine has not slept since."""
         told = self._parts.server_time
-        return None if told is None else told.at(asyncio.get_running_loop().time())
+        return None if told is None else told.at(asyncio.get_running_loop().time(), time.time())
 
     def journey(self, call: Call[T], on_turn: OnTurn | None = None) -> Journey:
         """Give what tells how far *call* has come, to be handed to `reply`; *on_turn* is told of its turns."""
@@ -483,7 +484,7 @@ class _Parts:
     def hear(self, date: str | None) -> None:
         """Note what an answer said the time is."""
         if (said := server_date(date)) is not None:
-            self.server_time = ServerTime(said=said, heard=asyncio.get_running_loop().time())
+            self.server_time = ServerTime(said=said, heard=asyncio.get_running_loop().time(), wall=time.time())
 
     def _build(self) -> _Open:
         # httpx is imported when a session opens: it takes as long as all the rest

@@ -285,7 +285,16 @@ def test_a_date_header_is_in_utc_wherever_this_machine_stands(header, monkeypatc
 
 def test_the_providers_time_goes_on_by_a_clock_that_is_never_set():
     """However this machine's wall clock jumps."""
-    told = ServerTime(said=NOON, heard=100.0)
+    told = ServerTime(said=NOON, heard=100.0, wall=1e9)
 
-    assert told.at(160.0) == NOON + timedelta(minutes=1)
-    assert evolve(told, said=LAST).at(160.0) == LAST
+    assert told.at(160.0, 1e9 + 60) == NOON + timedelta(minutes=1)
+    assert told.at(160.0, 1e9 - 1e6) == NOON + timedelta(minutes=1)
+    assert evolve(told, said=LAST).at(160.0, 1e9 + 60) == LAST
+
+
+@pytest.mark.parametrize(("ahead", "known"), [(3600.0, True), (3600.1, False), (1e6, False)])
+def test_the_providers_time_is_not_known_after_a_sleep(ahead, known):
+    """While a machine sleeps, the clock that only goes forward stands still; the wall's does not."""
+    told = ServerTime(said=NOON, heard=100.0, wall=1e9)
+
+    assert (told.at(160.0, 1e9 + 60 + ahead) is not None) is known

@@ -15,7 +15,15 @@ import pytest
 from tests.shell.clock import VirtualTimeLoop, in_virtual_time
 from tests.shell.provider import TOKEN, Provider, no, ok
 from tests.shell.sessions import CREDENTIALS, session_over
-from viber_async import DeadlineExceededError, Delivery, RateLimit, ViberError, ViberSession
+from viber_async import (
+    DeadlineExceededError,
+    Delivery,
+    OutcomeUnknownError,
+    RateLimit,
+    Verdict,
+    ViberError,
+    ViberSession,
+)
 
 DAY, HOUR, TEN_MINUTES = 86_400.0, 3600.0, 600.0
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -283,3 +291,32 @@ async def test_after_a_stop_deadlines_are_over_and_their_calls_say_what_was_sent
     late = [error for error in ended if isinstance(error, DeadlineExceededError)]
     assert len(late) == sum(error is not None for error in ended)
     assert sum(error.delivery is Delivery.NOT_SENT for error in late) == 30 - sent
+
+
+@pytest.mark.fault("T02")
+@pytest.mark.parametrize("asleep", ["before the create", "while it is under way"])
+@in_virtual_time
+async def test_a_campaign_that_was_made_after_a_sleep_is_found(wall: Wall, asleep: str) -> None:
+    """The provider's time was told before it, and the clock that it is counted on by stood still."""
+    made = NOON + timedelta(hours=9)
+
+    async def cut(_: httpx.Request) -> httpx.Response:
+        if asleep == "while it is under way":
+            wall.jump(9 * HOUR)
+        raise httpx.ReadError("cut")
+
+    row = {"id": 7, "name": "t", "sender_id": 1, "message": "m", "message_live_time": 60}
+    there = ok([{**row, "created": f"{made:%Y-%m-%d %H:%M:%S}"}], Date=format_datetime(made, usegmt=True))
+    session, _ = session_over(ok([], Date=format_datetime(NOON, usegmt=True)), cut, there, ok([]), time_zone=UTC)
+    async with session:
+        await session.senders.list()
+        if asleep == "before the create":
+            wall.jump(9 * HOUR)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.campaigns.create(
+                task_name="t", sender_id=1, message_live_time=60, message="m", recipients=["380931111111"]
+            )
+        assert caught.value.handle is not None
+        found = await session.campaigns.reconcile(caught.value.handle)
+
+    assert found.verdict is not Verdict.ABSENT_SO_FAR

@@ -37,6 +37,8 @@ OWN_SKEW: Final = timedelta(hours=26)
 """Ours: how far this machine's clock may be wrong, where nothing better is known: a day and two hours."""
 LATE: Final = timedelta(hours=1)
 """Ours: how long after the call the provider may still create what it was asked for."""
+ASLEEP: Final = 3600.0
+"""Ours: seconds by which the wall clock may run ahead of the one that only goes forward; below `SKEW`."""
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 SANE_YEARS: Final = range(2020, 2200)
@@ -175,15 +177,23 @@ def _moved(moment: datetime, by: timedelta) -> datetime:
 
 @frozen(kw_only=True)
 class ServerTime:
-    """What an answer said the time is, and when it came by a clock that only goes forward."""
+    """What an answer said the time is, and when it came: by a clock that only goes forward, and by the wall's."""
 
     said: datetime
     heard: float
     """Monotonic seconds."""
+    wall: float
+    """Seconds since 1970."""
 
-    def at(self, monotonic: float) -> datetime:
-        """Give the provider's time at another moment of that clock."""
-        return _moved(self.said, timedelta(seconds=monotonic - self.heard))
+    def at(self, monotonic: float, wall: float) -> datetime | None:
+        """Give the provider's time at another moment; None where a clock stood still meanwhile, or was set.
+
+        The monotonic one does while a machine sleeps.
+        """
+        passed = monotonic - self.heard
+        if wall - self.wall - passed > ASLEEP:
+            return None
+        return _moved(self.said, timedelta(seconds=passed))
 
 
 @lru_cache(maxsize=10)  # it changes once a second, and is asked for with every answer
