@@ -125,6 +125,13 @@ MESSAGES = {
             "the region, or allow more (--max-reject). Nothing was written"
         ),
     ),
+    "many rejects": (
+        {"read": 2_000, "rejected": 1_500},
+        (
+            "1,500 of 2,000 entries hold no phone, and max_reject allows 0.10%: look at the rejects, name the column "
+            "or the region, or allow more (--max-reject). Nothing was written"
+        ),
+    ),
     "empty": (
         {"read": 0, "wanted": 0},
         (
