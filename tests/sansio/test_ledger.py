@@ -478,6 +478,11 @@ def test_button_image_and_sms_are_part_of_it():
     assert (made.resend_sms, made.sms_text, made.sms_sender_name) == (True, "s", "n")
 
 
+def test_a_campaign_that_was_accepted_before_says_that_it_was_found():
+    """Whoever counts what a run has created does not count it twice."""
+    assert rules.created_of(row(State.ACCEPTED, task_id=7), draft()).found is True
+
+
 @pytest.mark.parametrize("change", [{"task_id": None}, {"handle": evolve(HANDLE, marker=None)}])
 def test_an_accepted_row_has_a_campaign_and_a_marker(change):
     """Else it cannot be trusted."""
