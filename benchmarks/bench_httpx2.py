@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Self
 
@@ -24,6 +25,8 @@ from viber_async import ApiKey, RateLimit, ViberSession  # noqa: E402
 PHONES = ["380931111111", "380931111112", "380931111113"]
 HEADERS = {"authorization": "Bearer key"}
 LIFTED = RateLimit(1_000_000)
+
+Once = Callable[[], Awaitable[object]]
 
 
 class Clients:
@@ -50,10 +53,11 @@ class Clients:
 
 
 async def one_at_a_time(clients: Clients, *, calls: int, rounds: int) -> None:
-    for question, ways in {
+    asked: dict[str, dict[str, Once]] = {
         "GET, small answer": {"bare httpx2": clients.get, "ours": clients.ours.senders.list},
         "POST, small answer": {"bare httpx2": clients.post, "ours": partial(clients.ours.blacklist.add, PHONES)},
-    }.items():
+    }
+    for question, ways in asked.items():
         turns = {name: partial(async_cost, once, calls) for name, once in ways.items()}
         show(f"on httpx2: {question}", await async_side_by_side(turns, rounds=rounds))
 
