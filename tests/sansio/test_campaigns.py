@@ -1088,6 +1088,14 @@ def test_the_recipients_of_the_page_are_read():
     assert found == CampaignRecipients(44, (row,))
 
 
+@pytest.mark.parametrize(("count", "shown"), [(0, "<0 recipients>"), (1, "<1 recipient>"), (2, "<2 recipients>")])
+def test_recipients_are_shown_by_their_number(count, shown):
+    """Each is somebody's phone."""
+    found = CampaignRecipients(44, (Recipient(PHONE),) * count)
+
+    assert repr(found) == f"CampaignRecipients(task_id=44, recipients={shown})"
+
+
 def row(**data):
     return get_recipients(1).read(make_converter(KYIV), {"task_id": 1, "recipients": [{"phone": PHONE, **data}]})
 

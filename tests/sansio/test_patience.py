@@ -58,3 +58,12 @@ def test_what_used_up_the_patience_is_said(errors_before: int, error: errors.Vib
         patience.pause(errors.RateLimitError(status=429, retry_after=250))
 
     assert said in patience.why(error)
+
+
+def test_it_has_waited_once_it_has_said_to() -> None:
+    """The first pause is a second."""
+    patience = Patience()
+    found = [patience.has_waited]
+    patience.pause(errors.ServerError(status=503))
+
+    assert [*found, patience.has_waited] == [False, True]

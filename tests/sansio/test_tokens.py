@@ -88,10 +88,13 @@ def test_a_credential_may_be_any_visible_ascii(value):
 )
 def test_a_credential_that_could_break_a_header_is_refused_without_being_shown(make, what, value):
     """By name, with the rule."""
-    with pytest.raises(ConfigurationError, match=f"^{what} must be a string of 1 to 4096 visible ASCII") as caught:
+    with pytest.raises(ConfigurationError) as caught:
         make(value)
 
-    assert "bcd" not in str(caught.value)
+    assert str(caught.value) == (
+        f"{what} must be a string of 1 to 4096 visible ASCII characters, without spaces or line breaks; "
+        "check how it was read from its file or variable"
+    )
 
 
 @pytest.mark.fault("S04")

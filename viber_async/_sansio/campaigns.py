@@ -35,6 +35,7 @@ from viber_async._sansio.door import link, one_line, positive_id, text, whole, w
 from viber_async._sansio.paging import Page
 from viber_async._sansio.phones import phones, wire_phone
 from viber_async._sansio.privacy import mask_phone, refused, safe_text
+from viber_async._sansio.words import counted
 from viber_async.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -660,7 +661,7 @@ class Recipient:
 
 
 def _row_count(recipients: tuple[Recipient, ...]) -> str:
-    return f"<{len(recipients)} {'recipient' if len(recipients) == 1 else 'recipients'}>"
+    return f"<{counted(len(recipients), 'recipients')}>"
 
 
 @frozen
