@@ -59,7 +59,7 @@ def test_the_nightly_job_adds_whoever_is_missing(sandbox, nightly):
         (None, "n/a\n", (4, "refused (rejects): ")),
         (None, f"{FIRST},{FIRST + 1}\n", (64, "wrong: ")),
         (Fault.status(403), f"{FIRST}\n", (6, "failed: ")),
-        (Fault.refuse_phones(FIRST), f"{FIRST}\n{FIRST + 1}\n", (3, "note: the provider refused 1 phones")),
+        (Fault.refuse_phones(FIRST), f"{FIRST}\n{FIRST + 1}\n", (3, "note: the provider refused 1 phone")),
         (Fault.before(lambda: os.kill(os.getpid(), signal.SIGTERM)), f"{FIRST}\n", (130, "interrupted: ")),
     ],
 )
