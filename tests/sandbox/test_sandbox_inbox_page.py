@@ -239,17 +239,35 @@ async def test_faults_are_switched_on_and_strike(opened, client):
     page = await opened("/#faults")
     await page.get_by_label("For", exact=True).select_option("senders.list")
     await page.get_by_role("button", name=re.compile("^503 ")).click()
-    await expect(page.locator("#plans li")).to_contain_text("senders.list, 1 time more; struck 0")
+    await expect(page.locator("#plans li")).to_contain_text("503senders.list, 1 time more; struck 0")
     statuses = [(await client.get("/viber/senders")).status_code for _ in range(2)]
     await expect(page.locator("#no-plans")).to_be_visible()
     await page.get_by_role("link", name="Requests").click()
-    rows = page.locator("#requests summary")
+    rows = page.locator(".requests summary")
     await expect(rows).to_have_count(2)
     await rows.nth(1).click()
-    await expect(page.locator("#requests details[open]")).to_contain_text("authorization: Bearer [redacted]")
+    await expect(page.locator(".requests details[open]")).to_contain_text("authorization: Bearer [redacted]")
 
     assert statuses == [503, 200]
-    assert re.search(r"GET /viber/senders\s*status 503\s*1/10\s*503", await rows.nth(1).inner_text())
+    assert re.search(r"GET /viber/senders\s*503\s*1/10\s*503", await rows.nth(1).inner_text())
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_each_part_begins_at_its_top(opened, client, size):
+    """Opened by its address or from another part, however far down that one was read; what is newest is seen."""
+    for _ in range(40):
+        await client.get("/viber/senders")
+    page = await opened("/#requests", size=size)
+    await expect(page.locator(".requests summary")).to_have_count(40)
+    begins = [await page.evaluate("scrollY")]
+    for name in ("Faults", "Blacklist", "Requests", "Faults", "Messages"):
+        await page.evaluate("scrollTo(0, 300)")
+        await page.get_by_role("navigation").get_by_role("link", name=name).click()
+        await expect(page.locator("nav [aria-current]")).to_have_attribute("href", f"#{name.lower()}")
+        begins.append(await page.evaluate("scrollY"))
+
+    assert begins == [0] * 6
+    assert await page.locator("#messages, #requests, #blacklist, #faults").count() == 0  # the browser jumps to ids
 
 
 async def test_the_blacklist_is_written_from_the_keyboard(opened, sandbox):

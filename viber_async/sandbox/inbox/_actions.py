@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, cast
 
+from attrs import evolve
+
 from viber_async.sandbox._life import SandboxFate
 from viber_async.sandbox._rules import PHONE_DIGITS
 from viber_async.sandbox.inbox._presets import BY_NAME
@@ -57,7 +59,8 @@ def _fault(desk: Desk, told: Told) -> str:
     if preset is None:
         raise ValueError("There is no such fault.")
     times = None if told.get("times") is None else _whole(told, "times", 1, MOST_TIMES)
-    plan = desk.faults.add(preset.make(), on=str(told["on"]) if told.get("on") else preset.on, times=times)
+    fault = evolve(preset.make(), name=preset.name)  # where it waits and struck it is called what its button is
+    plan = desk.faults.add(fault, on=str(told["on"]) if told.get("on") else preset.on, times=times)
     return f"{preset.name} waits for {plan.on or 'any request'}."
 
 

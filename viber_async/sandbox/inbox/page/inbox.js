@@ -11,7 +11,7 @@ const MOVES = [
   ["not delivered", "Not delivered"],
   ["error", "Error"],
 ];
-const PARTS = ["messages", "requests", "blacklist", "faults"];
+const PARTS = ["messages", "requests", "blacklist", "faults"]; // no element has one of these as its id: the browser would jump to it
 const number = new Intl.NumberFormat("en");
 const wide = matchMedia("(min-width: 60rem)");
 const known = new Map(); // what the events have said, by key
@@ -137,7 +137,7 @@ function take(told) {
 
 // Another sandbox at the same address begins its numbers anew: nothing that was drawn is true of it.
 function forget() {
-  for (const name of ["campaigns", "requests", "entries", "plans"]) $(name).replaceChildren();
+  for (const name of ["campaigns", "arrived", "entries", "plans"]) $(name).replaceChildren();
   open = null;
   drawDetail();
   follows = true;
@@ -173,11 +173,13 @@ const part = () => {
 
 function go() {
   const id = Number(location.hash.split("/")[1]);
+  const left = PARTS.find((name) => !$(`part-${name}`).hidden);
   for (const name of PARTS) $(`part-${name}`).hidden = name !== part();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.part === part()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (part() !== left) scrollTo(0, 0); // all parts are one page to the browser, which would stay where it was
   if (part() !== "messages" || !known.has("account")) return;
   if (id && campaign(id)) select(id);
   else drawCampaigns();
@@ -609,7 +611,7 @@ function drawRequests() {
   const { limit, peak, refusals } = known.get("rate");
   setText($("rate"), limit === null ? "No rate limit." : `The rate limit takes ${limit[0]} in ${limit[1] === 1 ? "any second" : `any ${limit[1]} seconds`}. At most ${peak} came in one; ${refusals} ${refusals === 1 ? "was" : "were"} refused.`);
   setText($("count-requests"), known.get("account").requests ? number.format(known.get("account").requests) : "");
-  keyed($("requests"), all, (each) => each.number, buildRequest, (row, each) => refreshRequest(row, each, limit));
+  keyed($("arrived"), all, (each) => each.number, buildRequest, (row, each) => refreshRequest(row, each, limit));
   const left = known.get("account").requests - all.length;
   setText($("more-requests"), all.length === 0 ? "None yet." : left ? `The latest ${all.length} are shown, of ${number.format(known.get("account").requests)}.` : "");
 }
@@ -732,7 +734,7 @@ function drawClock() {
 // --- begin ---
 
 $("by-hand").addEventListener("change", (event) => press("by_hand", { by_hand: event.currentTarget.checked }));
-$("faults").addEventListener("submit", (event) => event.preventDefault());
+$("switch-on").addEventListener("submit", (event) => event.preventDefault());
 $("revoke").addEventListener("click", () => press("revoke"));
 for (const each of $("advance").querySelectorAll("[data-seconds]")) {
   each.addEventListener("click", () => press("advance", { seconds: Number(each.dataset.seconds) }));
