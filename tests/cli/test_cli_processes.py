@@ -58,7 +58,7 @@ def test_a_demo_shows_no_whole_phone(demos):
     """Neither of the file's nor of the recipients'."""
     _, out, _ = demos["pipe"]
 
-    assert not re.search(r"\b\d{9,15}\b", out.replace("write 380931111111 for 0931111111", ""))
+    assert not re.search(r"\b\d{9,15}\b", out)
     assert "•" in out
 
 
