@@ -27,6 +27,7 @@ from viber_async._sansio.call import Kind
 from viber_async._sansio.ledger import Event, LedgerRow, State, Todo
 from viber_async._sansio.outcome import handle_of
 from viber_async._sansio.reconcile import Search, Verdict
+from viber_async._sansio.words import numbered, suiting
 from viber_async._tasks import beside
 from viber_async.errors import (
     ConfigurationError,
@@ -476,8 +477,12 @@ class _Errand:
     def _obstacle(self, row: LedgerRow, found: Reconciliation) -> str | None:
         """Give the sentence for why it is not sent again, or None."""
         if found.verdict is Verdict.PROBABLE:
-            ids = tuple(each.id for each in found.candidates)
-            return f"Probably it was: {ids} fit by sender, text and time, but carry no marker. Nothing was sent again"
+            ids = [each.id for each in found.candidates]
+            fit, carry = suiting(len(ids), "fits", "fit"), suiting(len(ids), "carries", "carry")
+            return (
+                f"Probably it was sent: {numbered(ids, 'campaign')} {fit} by sender, text and time, but {carry} no "
+                "marker. Nothing was sent again"
+            )
         if self.wanted.resend_after is None:
             return "A search found nothing, which proves nothing. Nothing was sent again"
         said = found.looked_at

@@ -10,6 +10,7 @@ from viber_async._defaults import PAGE_ROWS
 from viber_async._pages import Pages
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.reconcile import MAX_REQUESTS, Reconciliation, Search, Verdict, server_date
+from viber_async._sansio.words import numbered
 from viber_async.errors import DuplicateCampaignError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def outcome(search: Search, walked: Look) -> Reconciliation:
     if len(search.marked) > 1:
         ids = tuple(sorted(row.id for row in search.marked))
         raise DuplicateCampaignError(
-            f"{len(ids)} campaigns carry the marker of one key: {ids}. The message was accepted more than once; "
+            f"{numbered(ids, 'campaign')} carry the marker of one key. The message was accepted more than once; "
             "see whether one of them can still be stopped by the provider's support",
             task_ids=ids,
         )

@@ -12,6 +12,7 @@ import sys
 from datetime import datetime
 
 import pytest
+from attrs import evolve
 
 from viber_async import CampaignDraft, OutcomeUnknownError, SqliteLedger, ViberSession
 from viber_async.cli import _campaign_jobs as jobs
@@ -429,7 +430,19 @@ def test_a_campaign_that_is_not_found_exits_with_7(provider, command, tmp_path):
 
     assert code == 7
     assert out.startswith("without a name: absent so far, which proves nothing: ")
+    assert "--resend-after" not in out  # that needs a key
     assert (said["outcome"], said["exit"]) == ("unknown", 7)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_way_on_is_named_where_there_is_one(provider, command, tmp_path, lost):
+    """What has lost its marker is never sent again, whatever the caller wants."""
+    provider.faults.add(LOST, on="campaigns.create")
+    handle = evolve(handle_of(provider), marker="a2" * 8, marker_lost=lost)
+    out = command("campaigns", "reconcile", written(tmp_path, handle))[1]
+
+    assert "absent so far" in out
+    assert ("--resend-after" in out) is not lost
 
 
 def test_a_campaign_that_is_only_probable_exits_with_7(provider, command, tmp_path):
@@ -439,7 +452,21 @@ def test_a_campaign_that_is_only_probable_exits_with_7(provider, command, tmp_pa
     code, out, _ = command("campaigns", "reconcile", path)
 
     assert code == 7
-    assert f"probably {provider.campaigns[0].id}: sender, text and time fit" in out
+    assert f"probably campaign {provider.campaigns[0].id}: sender, text and time fit, and nothing shows whose " in out
+    assert out.endswith("whose it is. Look at it.\n")
+
+
+def test_several_that_are_probable_are_several(provider, command, tmp_path):
+    """And are to be looked at, all of them."""
+    provider.faults.add(CUT, on="campaigns.create", times=2)
+    handle_of(provider)
+    out = command("campaigns", "reconcile", written(tmp_path, handle_of(provider)))[1]
+    second, first = (campaign.id for campaign in provider.campaigns)
+
+    assert f"probably campaigns {first} and {second}: sender, text and time fit" in out or (
+        f"probably campaigns {second} and {first}: sender, text and time fit" in out
+    )
+    assert out.endswith("whose they are. Look at them.\n")
 
 
 def test_all_that_is_pending_in_a_ledger_is_looked_for(provider, command, tmp_path, monkeypatch):
@@ -482,6 +509,7 @@ def test_a_pending_campaign_is_named_by_its_key(provider, command, pending):
 
     assert found[:2] == (0, f"order 7: found: it is campaign {provider.campaigns[0].id}.\n")
     assert first.startswith("order 3809•••••111: absent so far, which proves nothing: ")
+    assert "`campaigns create` with --resend-after 6h" in first
     assert (lost[0], second) == (7, "order 7: nothing is pending under this key.")
     assert [each["key"] for each in said["reconciliations"]] == [f"order {FIRST}"]
 

@@ -331,7 +331,7 @@ async def test_a_lost_marker_is_remembered_and_nothing_is_sent_on_it():
     assert error.handle.marker_lost
     for _ in range(2):
         scene.pass_time(WEEK)
-        assert "Probably it was: (500,)" in str(await scene.unknown(resend_after=timedelta(hours=1)))
+        assert "Probably it was sent: campaign 500 fits by" in str(await scene.unknown(resend_after=timedelta(hours=1)))
     scene.account.campaigns.clear()
     assert "cannot be relied on" in str(await scene.unknown(resend_after=timedelta(hours=1)))
     assert scene.account.posts == 1
@@ -429,6 +429,7 @@ async def test_two_campaigns_with_one_marker_are_an_error_with_both_ids():
     with pytest.raises(DuplicateCampaignError) as caught:
         await scene.once()
     assert caught.value.task_ids == (500, 501)
+    assert str(caught.value).startswith("campaigns 500 and 501 carry the marker of one key. ")
     with pytest.raises(DuplicateCampaignError):
         await scene.once(session=scene.another(ledger=MemoryLedger()))
     with pytest.raises(DuplicateCampaignError):

@@ -16,7 +16,7 @@ from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
 from viber_async._campaigns import marker_of_key
 from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
-from viber_async._sansio.words import counted
+from viber_async._sansio.words import counted, numbered, suiting
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import create
 from viber_async.cli._account import connected
@@ -315,12 +315,16 @@ def _verdict(found: Reconciliation, key: str | None) -> str:
     marker = found.handle.marker
     name = key or found.handle.task_name or ("without a name" if marker is None else f"the one marked {marker}")
     what = safe_text(name, NAME)
-    ids = ", ".join(str(each.id) for each in found.candidates)
-    said = {
-        Verdict.FOUND: f"found: it is campaign {ids}",
-        Verdict.PROBABLE: f"probably {ids}: sender, text and time fit, and nothing shows whose it is. Look at it",
-        Verdict.ABSENT_SO_FAR: "absent so far, which proves nothing: ask again in a few minutes, before you send again",
-    }[found.verdict]
+    if found.verdict is Verdict.ABSENT_SO_FAR:
+        said = "absent so far, which proves nothing: ask again in a few minutes, before you send again"
+        if marker is not None and not found.handle.marker_lost:
+            said += "; the same `campaigns create` with --resend-after 6h may do that, at the risk of a second campaign"
+    else:
+        count, ids = len(found.candidates), numbered([each.id for each in found.candidates], "campaign")
+        said = f"found: it is {ids}"
+        if found.verdict is Verdict.PROBABLE:
+            whose, them = suiting(count, "whose it is", "whose they are"), suiting(count, "it", "them")
+            said = f"probably {ids}: sender, text and time fit, and nothing shows {whose}. Look at {them}"
     return f"{what}: {said}{'' if found.complete else ' (the list was not read to its end)'}."
 
 
