@@ -151,7 +151,8 @@ class Blacklist:
         Raises:
             ValidationError: an argument is wrong; nothing was sent.
             SyncRefusedError: a guard says no; ``reason`` is one of ``empty``, ``rejects``, ``incomplete``,
-                ``max_remove``, ``respelled``, ``replaced``, or why the source cannot be read.
+                ``max_remove``, ``respelled``, ``replaced``, or why the source cannot be read; ``rejects`` are the
+                entries that hold no phone.
             SyncInterruptedError: the provider was away for ten minutes, or a callback failed.
 
         """
@@ -224,7 +225,8 @@ class Blacklist:
         what is missing is added, and nothing is removed that the first run had not planned to remove.
 
         Raises:
-            SyncRefusedError: a guard said no; nothing was written.
+            SyncRefusedError: a guard said no; nothing was written. ``reason`` is one of those of `plan`, ``locked``,
+                ``lock``, ``journal`` or ``still_wanted``; ``rejects`` are the entries that hold no phone.
             SyncInterruptedError: it stopped in the middle; the same call with the same journal goes on.
 
         """

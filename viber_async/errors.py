@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from viber_async._sansio.blacklist import BlacklistAdded, BlacklistRemoved
     from viber_async._sansio.outcome import CreateHandle
     from viber_async._sansio.reconcile import Reconciliation
+    from viber_async._sansio.wanted import Rejected
 
 
 class Delivery(enum.Enum):
@@ -259,12 +260,25 @@ class SyncError(ViberError):
 
 
 class SyncRefusedError(SyncError):
-    """A guard said no; nothing was written."""
+    """A guard said no; nothing was written.
 
-    def __init__(self, message: str = "", *, reason: str = "", delivery: Delivery = Delivery.NOT_SENT) -> None:
+    Where it is ``reason`` "rejects", ``rejects`` says which entries were no phones, each with its line.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        reason: str = "",
+        rejects: tuple[Rejected, ...] = (),
+        delivery: Delivery = Delivery.NOT_SENT,
+    ) -> None:
         super().__init__(message, delivery=delivery)
         self.reason = reason
         """A short stable word for the guard that refused."""
+        self.rejects = rejects
+        """The first thousand entries without a phone that were read until then, whichever guard it was: each with its
+        ``line`` (of an iterable, its place), its ``reason``, and what was ``shown`` there, masked."""
 
 
 class SyncInterruptedError(SyncError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from viber_async import errors
+from viber_async._sansio.wanted import Rejected
 from viber_async.errors import Delivery
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ VALUES: dict[str, Any] = {
     "handle": ("marker", 1),
     "task_ids": (1, 2),
     "reason": "brake",
+    "rejects": (Rejected(3, reason="a phone has 8 to 15 digits", shown="'12'"),),
     "journal": "sync.journal",
     "lane": "bulk",
     "waiting": 10_000,
@@ -193,6 +195,7 @@ def test_what_the_provider_did_not_say_is_empty(name, default):
         (errors.OutcomeUnknownError(), "handle", None),
         (errors.DuplicateCampaignError(), "task_ids", ()),
         (errors.SyncRefusedError(), "reason", ""),
+        (errors.SyncRefusedError(), "rejects", ()),
         (errors.SyncInterruptedError(), "journal", None),
     ],
 )

@@ -217,6 +217,39 @@ async def test_a_guard_refuses_and_nothing_is_written(there, wanted, how, reason
 
 
 @pytest.mark.parametrize(
+    "how", [{}, {"mode": "mirror", "max_reject": 1, "max_remove": 0}], ids=["rejects", "max_remove"]
+)
+@in_virtual_time
+async def test_a_guard_that_refuses_hands_out_the_rejects(how) -> None:
+    """Whichever it is: each entry without a phone by its place and its reason, masked; the text has none of them."""
+    session, _ = session_over(provider=BlacklistProvider(phones(1)))
+    errors = []
+    async with session:
+        for call in (session.blacklist.plan, session.blacklist.sync):
+            with pytest.raises(SyncRefusedError) as caught:
+                await call([B + 2, "0500000007", B + 3, "nobody"], **how)
+            errors.append(caught.value)
+
+    assert [[(each.line, each.shown) for each in error.rejects] for error in errors] == [
+        [(2, "'0500••••07'"), (4, "'nobody'")]
+    ] * 2
+    assert "0500000007" not in "".join(map(str, errors)) + "".join(map(repr, errors))
+
+
+@in_virtual_time
+async def test_too_many_rejects_tell_where_they_are() -> None:
+    """In a note, which a traceback shows: the first of them, and where the others are."""
+    session, _ = session_over(provider=BlacklistProvider(phones(1)))
+    async with session:
+        with pytest.raises(SyncRefusedError) as caught:
+            await session.blacklist.sync([B + 2, "0500000007", B + 3, "nobody"])
+
+    (note,) = caught.value.__notes__
+    assert note.startswith("the first of error.rejects: line 2: ")
+    assert "0500000007" not in note
+
+
+@pytest.mark.parametrize(
     ("entry", "stays"),
     [
         ("0500000007", True),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from viber_async._sansio.difference import Difference, age_rule
 from viber_async._sansio.guards import Facts, check, check_source
 from viber_async._sansio.numbers import PRIME, Index, Phones
+from viber_async.errors import SyncRefusedError
 from viber_async.sync.plan import SyncPlan
 from viber_async.sync.source import Source
 
@@ -49,9 +50,19 @@ class Planner:
         What has become of its removals stands in `back` and `anew` then.
 
         Raises:
-            SyncRefusedError: a guard objects.
+            SyncRefusedError: a guard objects; the rejects of *source* are with it.
 
         """
+        try:
+            return await self._planned(source, earlier)
+        except SyncRefusedError as error:
+            error.rejects = tuple(source.rejects)
+            if error.reason == "rejects":
+                first = error.rejects[0]
+                error.add_note(f"the first of error.rejects: line {first.line:,}: {first.shown}: {first.reason}")
+            raise
+
+    async def _planned(self, source: Source, earlier: Earlier | None) -> SyncPlan:
         began = datetime.now(UTC)
         index = await self._read(source)
         wanted = await self._thread.run(index.__len__)  # millions are sorted now: seconds that the loop does not have
