@@ -11,15 +11,20 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from viber_async import CampaignDraft, Delivery, errors
+from viber_async import CampaignDraft, CreateHandle, Delivery, errors
 from viber_async._sansio.outcome import handle_of
 from viber_async.errors import ViberError
-from viber_async.integrations._answers import KINDS, Answer, answer
+from viber_async.integrations._answers import KINDS, NAMED_INSIDE, Answer, answer, report
 
 ALL = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, ViberError)]
 SECRET = "sk-secret 380931111111 https://10.0.0.7/internal /srv/shop/ledger Margaret"
 REPEATED_BY_MACHINES = {408, 425, 429, 500, 502, 503, 504}
 """Statuses after which clients, proxies and meshes send a request again by themselves."""
+
+
+def missing(code: int, method: str, path: str) -> errors.NotFoundError:
+    return errors.NotFoundError("…", error_code=code, method=method, path=path)
+
 
 TABLE: list[tuple[ViberError, int, str, str | None, dict[str, Any]]] = [
     (
@@ -46,6 +51,23 @@ TABLE: list[tuple[ViberError, int, str, str | None, dict[str, Any]]] = [
     ),
     (errors.BadRequestError("…"), 422, "refused", None, {}),
     (errors.NotFoundError("…"), 404, "not_found", None, {}),
+    (errors.NotFoundError("…", method="GET", path="/viber/task/3/recipients"), 404, "not_found", None, {}),
+    *[
+        (
+            errors.NotFoundError("…", error_code=code, method="GET", path=f"/viber/senders/{code}"),
+            404,
+            "not_found",
+            None,
+            {},
+        )
+        for code in (704, 901, 1003)
+    ],
+    (errors.NotFoundError("…", method="GET", path="/addressbooks/3809•••••111"), 404, "not_found", None, {}),
+    *[(missing(code, "GET", "/viber/senders/7"), 404, "not_found", None, {}) for code in (704, 901, 1003)],
+    *[(missing(code, "POST", "/viber"), 502, "sender_refused", None, {}) for code in (704, 901, 1003)],
+    *[(missing(code, "POST", "/viber"), 422, "refused", None, {}) for code in (213, 703)],
+    (errors.NotFoundError("…", method="POST", path="/viber"), 502, "provider_failed", None, {}),
+    (errors.NotFoundError("…", method="GET", path="/viber/task"), 502, "provider_failed", None, {}),
     (errors.KeyConflictError("…"), 409, "key_conflict", None, {}),
     (errors.DuplicateCampaignError("…", task_ids=(7, 8)), 409, "duplicate_campaign", None, {"task_ids": [7, 8]}),
     (errors.SyncRefusedError("…", reason="locked"), 409, "sync_refused", None, {"reason": "locked"}),
@@ -173,13 +195,75 @@ def test_every_answer_is_fit_for_json_and_kept_by_nobody(cls: type[ViberError]) 
     assert given.body["title"] == HTTPStatus(given.status).phrase
 
 
+def test_a_sender_that_is_not_verified_is_told_as_that() -> None:
+    """It is the service that names it: nothing that its caller asked for is missing."""
+    given = answered(errors.NotFoundError("…", status=400, error_code=704, method="POST", path="/viber"))
+
+    assert given.body["detail"] == (
+        "The provider refuses the sender that this service names: it is not verified, or not known. Nothing was sent."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (errors.ValidationError("…", field="recipients[3]", rule="8 to 15 digits"), "INFO"),
+        (errors.NotFoundError("…", method="GET", path="/viber/task/3"), "INFO"),
+        (errors.ValidationError("…", field="/srv/shop/numbers.csv", rule="cannot be read"), "WARNING"),
+        (errors.NotFoundError("…", error_code=704, method="POST", path="/viber"), "WARNING"),
+        (errors.NotFoundError("…", error_code=703, method="POST", path="/viber"), "WARNING"),
+        (errors.BadRequestError("…", errors={"text": ("…",)}), "WARNING"),
+        (errors.KeyConflictError("…"), "WARNING"),
+        (errors.DuplicateCampaignError("…"), "WARNING"),
+        (errors.SyncRefusedError("…", reason="locked"), "WARNING"),
+        (errors.OutcomeUnknownError("…"), "WARNING"),
+        (errors.RateLimitError("…"), "WARNING"),
+    ],
+    ids=repr,
+)
+def test_only_what_the_answer_says_itself_is_quiet_in_the_log(
+    caplog: pytest.LogCaptureFixture, error: ViberError, level: str
+) -> None:
+    """A server without a logging of its own shows warnings alone, and a reason that stands nowhere is none."""
+    with caplog.at_level("INFO", "viber_async"):
+        report(error, answered(error))
+
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+def handle_made(marker: str | None) -> CreateHandle:
+    draft = CampaignDraft(sender_id=1, message_live_time=3600, message="Hello", recipients=[380931111111])
+    moment = datetime(2026, 1, 31, 13, 17, tzinfo=UTC)
+    return handle_of(draft, sent_after=moment, sent_before=moment, marker=marker)
+
+
+def test_the_log_names_a_campaign_with_a_key_by_its_marker(caplog: pytest.LogCaptureFixture) -> None:
+    """That stands in the ledger, at the front of its name at the provider, and in no need of the rest."""
+    error = errors.OutcomeUnknownError("…", handle=handle_made("a2" * 8))
+    report(error, answered(error))
+
+    assert caplog.messages == ["answered 202 outcome_unknown: … (the campaign marked a2a2a2a2a2a2a2a2, of sender 1)"]
+
+
+def test_the_log_keeps_the_handle_of_one_without(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else leads to it; as JSON, which ``campaigns reconcile -`` reads."""
+    handle = handle_made(None)
+    error = errors.OutcomeUnknownError("…", handle=handle)
+    report(error, answered(error))
+    said, _, kept = caplog.messages[0].partition(" (its handle: ")
+
+    assert said == "answered 202 outcome_unknown: …"
+    assert CreateHandle.from_dict(json.loads(kept.removesuffix(")"))) == handle
+
+
 def test_the_docs_have_the_same_table() -> None:
     """Status and word of each kind of error, as people read it."""
     page = (Path(__file__).parent.parent.parent / "docs" / "services.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 5]
+    kinds = [*KINDS.items(), *((errors.NotFoundError, kind) for kind in NAMED_INSIDE.values())]
     missing = [
         cls.__name__
-        for cls, kind in KINDS.items()
+        for cls, kind in kinds
         if not any(f"`{cls.__name__}`" in row and str(kind.status) in row and f"`{kind.code}`" in row for row in rows)
     ]
 

@@ -248,7 +248,7 @@ def test_a_handler_of_ones_own_goes_before(failing: tuple[FastAPI, list[Exceptio
 
 
 def test_what_is_answered_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """With the reason, and with the handle of what may have been created; the caller's own mistakes more quietly."""
+    """With the reason, and with the handle of what may have been created; what the answer tells whole, more quietly."""
     app = service(Sessions(no(503)))
     answer_errors(app)
 
@@ -265,5 +265,24 @@ def test_what_is_answered_stands_in_the_log(caplog: pytest.LogCaptureFixture) ->
     logged = [(r.levelname, r.getMessage()) for r in caplog.records if r.getMessage().startswith("answered")]
     assert [level for level, _ in logged] == ["WARNING", "INFO"]
     assert "answered 202 outcome_unknown" in logged[0][1]
-    assert "CreateHandle" in logged[0][1]
+    assert "(its handle: {" in logged[0][1]
     assert "380931111111" not in caplog.text
+
+
+def test_a_sender_that_is_not_verified_is_no_missing_route(caplog: pytest.LogCaptureFixture) -> None:
+    """It is a mistake of the service's: its callers can do nothing about it, and its log says what it is."""
+    app = service(Sessions(no(400, {"error_code": 704, "message": "Sender is not verified"})))
+    answer_errors(app)
+
+    @app.post("/notify")
+    async def notify(session: Session) -> None:
+        await session.campaigns.create(sender_id=2, message_live_time=60, message="hi", recipients=[380931111111])
+
+    with TestClient(app) as client:
+        answer = client.post("/notify")
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "sender_refused")
+    assert "it is not verified" in answer.json()["detail"]
+    assert [record.levelname for record in caplog.records if "Sender is not verified" in record.getMessage()] == [
+        "WARNING"
+    ]

@@ -8,6 +8,7 @@ created is none of these. Nothing here waits.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import re
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import safe_text
 from viber_async.errors import (
     ApiError,
@@ -98,6 +100,22 @@ KINDS: Final[Mapping[type[ViberError], Kind]] = {
     DeadlineExceededError: Kind(504, "deadline", "It took longer than its deadline."),
 }
 """The nearest class of an error decides. What is not here is the service's own mistake: it is raised, not answered."""
+_NO_SENDER: Final = Kind(
+    502,
+    "sender_refused",
+    "The provider refuses the sender that this service names: it is not verified, or not known. Nothing was sent.",
+)
+_NO_LIST: Final = Kind(422, "refused", "The provider knows no such mailing list. Nothing was sent.")
+NAMED_INSIDE: Final[Mapping[int | None, Kind]] = {
+    **dict.fromkeys((704, 901, 1003), _NO_SENDER),
+    **dict.fromkeys((213, 703), _NO_LIST),
+}
+"""What is missing, by its code, where the request to the provider names it in its body: to the service's callers, whose
+address was right, a 404 would be untrue. Without such a code, nothing is missing but the provider itself, where it was
+looked for (``base_url``)."""
+_ID: Final = re.compile(r"/[0-9•]+(/|$)")  # what a caller of session.request wrote may look like a phone
+QUIET: Final = ("not_found", "invalid")
+"""Words of answers that leave nothing to ask."""
 ASK_AGAIN: Final = (
     "The campaign may or may not have been created. Ask again with the same key: that looks for it first."
 )
@@ -115,7 +133,7 @@ class Answer:
 
 def answer(error: ViberError, *, handles: bool) -> Answer | None:
     """Give what is answered for *error*; None where it is the service's own mistake, which the framework reports."""
-    kind = next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
+    kind = _kind(error)
     if kind is None:
         return None
     wait = _wait(error)
@@ -132,10 +150,30 @@ def answer(error: ViberError, *, handles: bool) -> Answer | None:
 
 
 def report(error: ViberError, given: Answer) -> None:
-    """Write *error* to the log, where the reasons and the handle are that the answer does not show."""
-    said = error.handle if isinstance(error, OutcomeUnknownError) else None
-    level = logging.INFO if 400 <= given.status < 429 else logging.WARNING
-    logger.log(level, "answered %d %s: %s%s", given.status, given.body["code"], error, f" ({said})" if said else "")
+    """Write *error* to the log: with the reason that the answer does not show, and what leads to the campaign.
+
+    That is a warning, since many servers show no less; what the answer tells whole is not.
+    """
+    tells_all = given.body["code"] in QUIET and ("errors" in given.body or not isinstance(error, ValidationError))
+    level = logging.INFO if tells_all else logging.WARNING
+    logger.log(level, "answered %d %s: %s%s", given.status, given.body["code"], error, _lead(error))
+
+
+def _lead(error: ViberError) -> str:
+    """Give what to look for a campaign by; its key is not known here, and may be a phone."""
+    match error:
+        case OutcomeUnknownError(handle=CreateHandle(marker=str() as marker) as handle):
+            return f" (the campaign marked {marker}, of sender {handle.sender_id})"
+        case OutcomeUnknownError(handle=CreateHandle() as handle):
+            return f" (its handle: {json.dumps(handle.to_dict(), ensure_ascii=False)})"
+        case _:
+            return ""
+
+
+def _kind(error: ViberError) -> Kind | None:
+    if isinstance(error, NotFoundError) and error.method and not _ID.search(error.path):
+        return NAMED_INSIDE.get(error.error_code, KINDS[ApiError])
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
 
 
 def _has_key(error: ViberError) -> bool:
