@@ -14,7 +14,16 @@ from viber_async._reconcile import look_for
 from viber_async._sansio import campaigns as calls
 from viber_async._sansio.campaigns import CampaignDraft
 from viber_async._sansio.door import flag
-from viber_async._sansio.ledger import checked_key, checked_resend, marker_of
+from viber_async._sansio.ledger import (
+    Todo,
+    checked_key,
+    checked_resend,
+    created_of,
+    fingerprint,
+    key_hash,
+    marker_of,
+    todo,
+)
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import refused
 from viber_async._sansio.recipient_stream import RecipientStream
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
     from viber_async._following import Until
     from viber_async._journey import OnTurn
+    from viber_async._ledger import Ledger
     from viber_async._sansio.campaigns import (
         Button,
         Campaign,
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
         Recipient,
         ResendSms,
     )
+    from viber_async._sansio.ledger import LedgerRow
     from viber_async._sansio.paging import Page
     from viber_async._sansio.reconcile import Reconciliation
     from viber_async._session import Caller
@@ -255,6 +266,29 @@ def _the_draft(draft: object, fields: dict[str, Any]) -> CampaignDraft:
 def marker_of_key(campaigns: Campaigns, key: str) -> str:
     """Give the marker by which the campaign of *key* can be told among others of the account."""
     return marker_of(campaigns._caller.account, checked_key(key))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+async def row_of_key(campaigns: Campaigns, ledger: Ledger, key: str) -> LedgerRow | None:
+    """Give what *ledger* keeps of the campaign of *key*, if it knows that key."""
+    account = campaigns._caller.account  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return await ledger.get(account, key_hash(await ledger.secret(account), checked_key(key)))
+
+
+async def sent_before(
+    campaigns: Campaigns, ledger: Ledger, draft: CampaignDraft, *, key: str
+) -> CreatedCampaign | None:
+    """Give the campaign of *key* if *ledger* knows that it exists; nothing is sent.
+
+    Raises:
+        KeyConflictError: the key stands for other content.
+
+    """
+    row = await row_of_key(campaigns, ledger, key)
+    if row is None:
+        return None
+    account = campaigns._caller.account  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    content = fingerprint(await ledger.secret(account), draft)
+    return created_of(row, draft) if todo(row, fingerprint=content, now=0.0, watched=0.0) is Todo.GIVE else None
 
 
 def creating(campaigns: Campaigns, draft: CampaignDraft) -> Creating:

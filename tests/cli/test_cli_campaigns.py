@@ -9,12 +9,14 @@ import re
 import signal
 import stat
 import sys
+import time
 from datetime import datetime
 
 import pytest
 from attrs import evolve
 
-from viber_async import CampaignDraft, OutcomeUnknownError, SqliteLedger, ViberSession
+from viber_async import CampaignDraft, ClientCredentials, OutcomeUnknownError, SqliteLedger, ViberSession
+from viber_async._sansio.ledger import State, account_tag, key_hash
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli._app import run
 from viber_async.sandbox import Fault
@@ -510,8 +512,68 @@ def test_a_pending_campaign_is_named_by_its_key(provider, command, pending):
     assert found[:2] == (0, f"order 7: found: it is campaign {provider.campaigns[0].id}.\n")
     assert first.startswith("order 3809•••••111: absent so far, which proves nothing: ")
     assert "`campaigns create` with --resend-after 6h" in first
-    assert (lost[0], second) == (7, "order 7: nothing is pending under this key.")
+    assert (lost[0], second) == (7, f"order 7: campaign {provider.campaigns[0].id} was sent with this key.")
     assert [each["key"] for each in said["reconciliations"]] == [f"order {FIRST}"]
+
+
+def test_a_key_that_is_settled_is_told_by_its_campaign(provider, command, pending):
+    """As found; and as JSON beside those that are not."""
+    search = ("campaigns", "reconcile", "--ledger", pending)
+    command(*search)
+    code, out, _ = command(*search, "--key", "order 7")
+    said = json.loads(command(*search, "--key", "order 7", "--key", f"order {FIRST}", "--json")[1])
+    task = provider.campaigns[0].id
+
+    assert (code, out) == (0, f"order 7: campaign {task} was sent with this key.\n")
+    assert said["keys"] == [
+        {"key": "order 7", "state": "accepted", "task_id": task},
+        {"key": f"order {FIRST}", "state": "unknown", "task_id": None},
+    ]
+    assert [each["key"] for each in said["reconciliations"]] == [f"order {FIRST}"]
+
+
+def test_a_key_that_the_ledger_does_not_know_is_no_key_of_a_campaign_that_is_settled(provider, command, pending):
+    """It was mistyped, or it is another ledger's; what is not found among other keys weighs more."""
+    search = ("campaigns", "reconcile", "--ledger", pending, "--key", "oder 7")
+    code, out, _ = command(*search)
+    said = json.loads(command(*search, "--json")[1])
+
+    assert (code, out) == (64, "oder 7: this ledger knows no such key.\n")
+    assert (said["exit"], said["keys"]) == (64, [{"key": "oder 7", "state": None, "task_id": None}])
+    assert command(*search, "--key", "order 7")[0] == 64
+    assert command(*search, "--key", f"order {FIRST}")[0] == 7
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "says"),
+    [
+        (State.REJECTED, 3, "the provider refused this campaign, and nothing was created"),
+        (State.PREPARED, 2, "nothing was sent with this key"),
+        (State.SENDING, 7, "it may be on its way at this moment: ask again in a few minutes"),
+    ],
+)
+def test_a_key_that_has_no_campaign_is_told_by_what_became_of_it(provider, command, pending, *, state, code, says):
+    """Each with a code of its own: 0 is for what exists."""
+    key = f"order {FIRST}"
+    set_in(pending, provider, key, state)
+
+    assert command("campaigns", "reconcile", "--ledger", pending, "--key", key)[:2] == (
+        code,
+        f"order 3809•••••111: {says}.\n",
+    )
+
+
+def set_in(path, provider, key, state):
+    """Have a ledger say that a campaign is in that state, just now and for an hour."""
+
+    async def put():
+        ledger = SqliteLedger(path)
+        account = account_tag(ClientCredentials(*provider.credentials), provider.url)
+        row = await ledger.get(account, key_hash(await ledger.secret(account), key))
+        after = evolve(row, state=state, version=row.version + 1, since=time.time(), lease=3600.0)
+        assert await ledger.put(account, after)
+
+    asyncio.run(put())
 
 
 def test_a_pending_campaign_without_its_key_is_named_by_its_marker(provider, command, pending):

@@ -306,7 +306,8 @@ def test_ctrl_c_at_the_question_is_a_no(provider, create, monkeypatch, ends):
     monkeypatch.setattr("builtins.input", interrupted)
     code, out, err = create(*ONE, typed="")
 
-    assert (code, out) == (130, "")
+    assert (code, out) == (130, "Nothing was sent.\n")
+    assert err.endswith("\n")
     assert "Traceback" not in err
     assert provider.campaigns == ()
 
@@ -359,10 +360,28 @@ def test_an_unknown_outcome_has_its_own_exit_code_and_leaves_a_handle(provider, 
     assert code == 7
     assert path.read_text() == out
     assert json.loads(out)["task_name"] == "order 7"
+    assert f"viber-async: the handle is in {path}\n" in err
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert follow_up(err) == f"viber-async campaigns reconcile '{path}'"
-    assert err.splitlines()[-1].startswith("viber-async: the campaign may or may not have been created; look for it")
     assert str(FIRST) not in out + err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_happened_is_said_before_what_to_do_about_it(provider, create, monkeypatch, options):
+    """Also where both streams are one; and it is said once."""
+    provider.faults.add(CUT, on="campaigns.create")
+    both = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", both)
+    monkeypatch.setattr(sys, "stdout", both)
+    create(*ONE, "--yes", *options)
+    said = [line for line in both.getvalue().splitlines() if line.startswith(("viber-async: ", "{"))]
+
+    assert [line[:36] for line in said] == [
+        "viber-async: the campaign may or may",
+        "viber-async: go on with: printf %s '",
+        said[-1][:36],
+    ]
+    assert json.loads(said[-1])
 
 
 def test_the_command_that_goes_on_can_be_typed_as_it_stands(provider, create, command, monkeypatch):
@@ -461,6 +480,47 @@ def test_a_key_that_was_sent_before_is_found_and_not_created(provider, create, t
     assert re.match(
         rf"Found: campaign {task} was sent with this key before{date}; nothing was sent now\. Watch", second
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_nobody_is_asked_whether_to_send_what_was_sent_already(provider, create, tmp_path, options):
+    """The ledger is looked at first; a yes would have sent nothing, and a no would have kept nothing back."""
+    options = (*ONE, "--key", "order 7", "--ledger", tmp_path / "ledger", *options)
+    create(*options, "--yes")
+    code, out, err = create(*options, typed="")
+    task = provider.campaigns[0].id
+
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["found"] if "--json" in options else f"Found: campaign {task} was sent with" in out) is True
+    assert len(provider.requests_of("campaigns.create")) == 1
+
+
+def test_nobody_is_asked_about_a_key_that_stands_for_another_campaign(provider, create, tmp_path):
+    """It is refused first."""
+    ledger = ("--key", "order 7", "--ledger", tmp_path / "ledger")
+    create(*ONE, *ledger, "--yes")
+    code, _, err = create(*ONE, "--to", FIRST + 1, *ledger, typed="y\n")
+
+    assert code == 6
+    assert "this key was used before for a campaign with other content" in err
+    assert "Send this campaign" not in err
+
+
+@pytest.mark.parametrize("fault", [None, CUT])
+def test_a_key_that_was_not_sent_for_sure_is_asked_about(provider, create, tmp_path, fault):
+    """A ledger is not made by looking into it; one that does not know is no reason to send."""
+    ledger = tmp_path / "ledger"
+    options = (*ONE, "--key", "order 7", "--ledger", ledger)
+    if fault is not None:
+        provider.faults.add(fault, on="campaigns.create")
+        create(*options, "--yes")
+    sent = len(provider.campaigns)
+    code, out, err = create(*options, typed="n\n")
+
+    assert (code, out, len(provider.campaigns)) == (4, "Nothing was sent.\n", sent)
+    assert "Send this campaign to one recipient?" in err
+    assert ledger.exists() is (fault is not None)
+    assert create(*options[:-3], "order 8", *options[-2:], typed="n\n")[0] == 4
 
 
 def test_what_fails_before_a_create_says_that_nothing_was_sent(provider, create, tmp_path):

@@ -79,10 +79,12 @@ def _use(credentials: dict[str, str]) -> None:
 
 @define
 class Told:
-    """What the command line said before the subcommand."""
+    """What the command line said before the subcommand, and what was told since."""
 
     debug: bool = False
     env_file: str | None = None
+    told: bool = False
+    """What ends the command was told already, in front of what to do about it."""
 
     @property
     def command(self) -> str:

@@ -93,7 +93,7 @@ def run(args: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place where anything can be said about it
         if told.debug:
             traceback.print_exception(error)
-        return _ended(_cause(error))
+        return exit_of(_cause(error)) if told.told else _ended(_cause(error))
     return code if isinstance(code, int) else 0
 
 

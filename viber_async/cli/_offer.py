@@ -263,6 +263,8 @@ class Once:
             replace_file(str(Path(self.handle).absolute()), [f"{handle_text(error)}\n".encode()])
         except OSError as failed:
             fail(f"--handle: {self.handle} could not be written: {failed.strerror}; keep the handle by another way")
+        else:
+            fail(f"the handle is in {self.handle}")
 
     def go_on(self, error: OutcomeUnknownError, command: str) -> str:
         """Give what to type in order to find out what became of the campaign."""

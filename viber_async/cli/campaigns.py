@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from viber_async import SqliteLedger, UsageError, Verdict, mask_phone, to_dict
-from viber_async._campaigns import marker_of_key
+from viber_async._campaigns import marker_of_key, row_of_key
+from viber_async._sansio.ledger import State
 from viber_async._sansio.marker import parted
 from viber_async._sansio.privacy import safe_text
 from viber_async._sansio.words import counted, numbered, suiting
@@ -32,7 +33,8 @@ from viber_async.cli._tell import Teller, done, print_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from viber_async import Campaign, CampaignSummary, Pages, Reconciliation
+    from viber_async import Campaign, CampaignSummary, Ledger, Pages, Reconciliation
+    from viber_async._sansio.ledger import LedgerRow
     from viber_async.cli._account import Account
     from viber_async.cli._report import Outcome
     from viber_async.cli._show import Draw, Show
@@ -275,7 +277,8 @@ def reconcile(
 
     For one of `create`, by its handle; with --ledger, for all of `create --key` that are not settled, and what is
     found is noted there. A ledger does not hold the keys themselves: give the one that you mean with --key, or find
-    the marker that each is told by at the front of the campaign's name. Exit code 7 as long as one was not found.
+    the marker that each is told by at the front of the campaign's name. Exit code 7 as long as one was not found, 64 if
+    the ledger knows no such key.
     """
     if file is not None:
         ledger = None if ledger == os.environ.get(LEDGER) else ledger
@@ -287,22 +290,58 @@ def reconcile(
     kept = None if ledger is None else SqliteLedger(ledger, create=False)
     with teller.telling(), connected(rate=rate, ledger=kept) as account:
         campaigns = account.session.campaigns
-        if file is None:
-            markers = {marker_of_key(campaigns, key): key for key in keys or ()}
-            teller.end(_of_keys(account.wait(campaigns.reconcile_pending()), markers))
-        handle = jobs.read_handle(text_of(file, "HANDLE"), file)
+        if kept is not None:
+            teller.end(_of_ledger(account.wait(campaigns.reconcile_pending()), account, kept, keys or []))
+        name = file or ""  # one of the two was given
+        handle = jobs.read_handle(text_of(name, "HANDLE"), name)
         teller.end(_reconciled([(account.wait(campaigns.reconcile(handle)), None)]))
 
 
-def _of_keys(found: tuple[Reconciliation, ...], keys: dict[str, str]) -> Outcome:
-    """Give what is told of all that was pending, or, if there are *keys* by their markers, of those alone."""
-    named = [(each, keys.get(each.handle.marker or "")) for each in found]
-    told = [(each, key) for each, key in named if key is not None or not keys]
+def _of_ledger(found: tuple[Reconciliation, ...], account: Account, ledger: Ledger, keys: list[str]) -> Outcome:
+    """Give what is told of all that was pending, or, if there are *keys*, of those alone."""
+    campaigns = account.session.campaigns
+    by_marker = {marker_of_key(campaigns, key): key for key in keys}
+    named = [(each, by_marker.get(each.handle.marker or "")) for each in found]
+    if not keys:
+        return _reconciled(named)
+    told = [pair for pair in named if pair[1] is not None]
+    rows = {key: account.wait(row_of_key(campaigns, ledger, key)) for key in by_marker.values()}
     pending = {key for _, key in told}
-    settled = [
-        f"{safe_text(key, NAME)}: nothing is pending under this key." for key in keys.values() if key not in pending
-    ]
-    return _reconciled(told, *settled)
+    settled = [(key, row) for key, row in rows.items() if key not in pending]
+    outcome = _reconciled(told, *(f"{safe_text(key, NAME)}: {_settled(row)}." for key, row in settled))
+    code = min((outcome.code, *(_code_of(row) for _, row in settled)), key=WEIGHT.index)
+    return done(
+        {**outcome.facts, "keys": [_key_facts(key, row) for key, row in rows.items()]}, *outcome.said, code=code
+    )
+
+
+WEIGHT: Final = (Exit.UNKNOWN, Exit.USAGE, Exit.PARTIAL, Exit.PENDING, Exit.IN_SYNC)
+"""The exit code of several keys is the first that fits one of them."""
+SETTLED: Final = {
+    State.REJECTED: (Exit.PARTIAL, "the provider refused this campaign, and nothing was created"),
+    State.PREPARED: (Exit.PENDING, "nothing was sent with this key"),
+    State.SENDING: (Exit.UNKNOWN, "it may be on its way at this moment: ask again in a few minutes"),
+    State.UNKNOWN: (Exit.UNKNOWN, "nobody knows yet what became of it: ask again in a few minutes"),
+}
+"""What is told of a key that no search was about."""
+
+
+def _code_of(row: LedgerRow | None) -> Exit:
+    if row is None:
+        return Exit.USAGE  # the command line names what is not there
+    return Exit.IN_SYNC if row.state is State.ACCEPTED else SETTLED[row.state][0]
+
+
+def _settled(row: LedgerRow | None) -> str:
+    if row is None:
+        return "this ledger knows no such key"
+    if row.state is State.ACCEPTED:
+        return f"campaign {row.task_id} was sent with this key"
+    return SETTLED[row.state][1]
+
+
+def _key_facts(key: str, row: LedgerRow | None) -> dict[str, object]:
+    return {"key": key, "state": row and row.state.value, "task_id": row and row.task_id}
 
 
 def _reconciled(found: list[tuple[Reconciliation, str | None]], *more: str) -> Outcome:

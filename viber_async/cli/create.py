@@ -10,11 +10,13 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from viber_async import OutcomeUnknownError, SqliteLedger, UsageError, to_dict
+from viber_async._campaigns import sent_before
 from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import _offer as offers
 from viber_async.cli._account import Told, agreed, can_ask, connected
@@ -150,24 +152,45 @@ def _put(
 ) -> Outcome:
     """Show what would be sent, have it sent if that is wanted, and give what came of it."""
     offer = offers.Offer(draft=draft, sender=sender, key=once.key, whole=whole)
+    if asks and (before := _before(account, draft, once)) is not None:
+        return _sent(offer, before)
     if not (dry_run and teller.as_json):
         offer.put(teller.result if dry_run else teller.aside)
     if dry_run:
         return done(offer.facts(), "Nothing was sent.", code=Exit.PENDING)
-    if asks and not agreed(offer.question):
-        return done(offer.facts(), "Nothing was sent.", code=Exit.REFUSED)
+    if asks and (no := _refusal(offer.question)) is not None:
+        return done(offer.facts(), "Nothing was sent.", code=no)
     with jobs.waiting_told():
         work = _created(account.session, offer.draft, once, told=told, teller=teller)
         return _sent(offer, account.wait(work, times=SIGNALS))
 
 
+def _before(account: Account, draft: CampaignDraft, once: offers.Once) -> CreatedCampaign | None:
+    """Give the campaign that the ledger knows to exist; a file that is not there yet is not made by looking."""
+    if once.ledger is None or once.key is None or not Path(once.ledger).exists():
+        return None
+    ledger = SqliteLedger(once.ledger, create=False)
+    return account.wait(sent_before(account.session.campaigns, ledger, draft, key=once.key))
+
+
+def _refusal(question: str) -> Exit | None:
+    """Give how to end if the answer is not a yes; who leaves at the question has not said yes either."""
+    try:
+        return None if agreed(question) else Exit.REFUSED
+    except (KeyboardInterrupt, EOFError):
+        sys.stderr.write("\n")  # the terminal's cursor stands behind the question
+        return Exit.INTERRUPTED
+
+
 async def _created(
     session: ViberSession, draft: CampaignDraft, once: offers.Once, *, told: Told, teller: Teller
 ) -> CreatedCampaign:
-    """Give the campaign; if nobody knows what became of it, say how to find out before that is an error."""
+    """Give the campaign; if nobody knows what became of it, say so and how to find out, in this order."""
     try:
         return await jobs.create(session, draft, key=once.key, resend_after=once.resend_after)
     except OutcomeUnknownError as error:
+        fail(str(error))
+        told.told = True
         once.keep(error)
         go_on = once.go_on(error, told.command)
         error.add_note(go_on)
