@@ -40,7 +40,8 @@ def test_all_is_well_where_all_is_there(provider, command):
 
     assert (code, err) == (0, "")
     assert out.endswith("All is well.\n")
-    assert "[ok] senders: 1 verified, 1 pending: 1 sandbox (" in out
+    assert "[ok] senders: 1 verified: sandbox (id 1, " in out
+    assert "); 1 pending\n" in out
     assert {request.method for request in provider.requests} == {"GET"}
 
 
@@ -54,13 +55,30 @@ def test_each_check_has_its_name_and_state(provider, doctor):
 
 
 def test_missing_credentials_exit_with_64(doctor, monkeypatch):
-    """What needs an account is left out."""
+    """What needs an account is said not to have been looked at."""
     for name in ("SENDPULSE_API_KEY", "SENDPULSE_API_ID", "SENDPULSE_API_SECRET", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     code, found = doctor()
 
     assert code == 64
-    assert set(found) == {"versions", "credentials", "Redis"}
+    assert set(found) == STATES
+    assert [name for name, (state, _) in found.items() if state not in ("ok", "skipped")] == ["credentials"]
+    assert found["TLS"] == found["clock"] == ("skipped", "not looked at: the credentials have to be accepted first")
+    assert found["ledger"] == ("skipped", "none was named with --ledger")
+
+
+def test_without_credentials_a_ledger_is_not_read(doctor, monkeypatch, tmp_path):
+    """It is known by its account; but whether there is one is seen."""
+    for name in ("SENDPULSE_API_KEY", "SENDPULSE_API_ID", "SENDPULSE_API_SECRET", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    missing = doctor("--ledger", tmp_path / "ledger")[1]["ledger"]
+    asyncio.run(SqliteLedger(tmp_path / "ledger").secret("account"))
+
+    assert missing[0] == "note"
+    assert doctor("--ledger", tmp_path / "ledger")[1]["ledger"] == (
+        "skipped",
+        "not looked at: the credentials have to be accepted first",
+    )
 
 
 def test_refused_credentials_exit_with_6(provider, doctor, monkeypatch):
@@ -70,7 +88,8 @@ def test_refused_credentials_exit_with_6(provider, doctor, monkeypatch):
 
     assert code == 6
     assert found["credentials"][0] == "no"
-    assert "senders" not in found
+    assert found["senders"] == found["clock"] == ("skipped", "not looked at: the credentials have to be accepted first")
+    assert {request.operation for request in provider.requests} == {"senders.list"}
 
 
 def test_an_account_without_a_verified_sender_exits_with_1(provider, doctor):
@@ -80,7 +99,15 @@ def test_an_account_without_a_verified_sender_exits_with_1(provider, doctor):
     code, found = doctor()
 
     assert code == 1
-    assert found["senders"] == ("no", "none is verified, 1 pending, 1 unknown: no campaign can be sent")
+    assert found["senders"] == ("no", "none is verified, so no campaign can be sent; 1 pending, 1 unknown")
+
+
+def test_senders_are_counted_apart_from_their_names(provider, doctor):
+    """A sender's id does not look like a number of senders."""
+    rows = [{"id": 7, "name": "shop", "status": "verified"}, {"id": 9, "name": "news", "status": "verified"}]
+    provider.faults.add(Fault.answer(rows), on="senders.list", times=None)
+
+    assert doctor()[1]["senders"] == ("ok", "2 verified: shop (id 7), news (id 9)")
 
 
 def test_a_blacklist_that_cannot_be_read_is_said_so(provider, doctor):
@@ -153,7 +180,7 @@ async def test_tls_is_spoken_with_the_provider(monkeypatch):
         monkeypatch.setattr(checks, "tls_context", lambda: ours)
         accepted = await checks.of_tls(address)
 
-    assert refused.state == "no"
+    assert (refused.state, code_of([refused])) == ("no", 6)
     assert "CERTIFICATE_VERIFY_FAILED" in refused.said
     assert accepted.said.startswith("TLSv1.")
 
@@ -163,9 +190,9 @@ def test_a_provider_that_is_not_there_is_found_out_by_tls(provider, doctor, monk
     monkeypatch.setenv("SENDPULSE_BASE_URL", "https://127.0.0.1:1")
     code, found = doctor()
 
-    assert code == 6
+    assert code == 5
     assert found["TLS"][0] == "no"
-    assert "credentials" not in found
+    assert found["credentials"] == ("skipped", "not looked at: TLS has to be well first")
     assert provider.requests == ()
 
 
@@ -173,16 +200,33 @@ def test_a_provider_that_is_not_there_is_found_out_by_tls(provider, doctor, monk
 
 
 def test_a_sound_ledger_is_said_so(provider, doctor, tmp_path):
-    """It is looked at, and not made."""
+    """It is looked at."""
     path = tmp_path / "ledger"
-
-    assert doctor("--ledger", path)[1]["ledger"][0] == "no"
-    assert not path.exists()
     account = checks.account_of_environment()
     asyncio.run(SqliteLedger(path).secret(account))
     assert doctor("--ledger", path)[1]["ledger"] == ("ok", "sound, and all in it is settled")
     path.write_bytes(b"no ledger")
     code, found = doctor("--ledger", path)
+    assert (code, found["ledger"][0]) == (6, "no")
+
+
+def test_a_ledger_that_is_not_there_yet_is_no_mistake(provider, doctor, tmp_path):
+    """It is made with the first campaign that has a key, and not by a look."""
+    path = tmp_path / "ledger"
+    code, found = doctor("--ledger", path)
+
+    assert (code, found["ledger"][0]) == (0, "note")
+    assert found["ledger"][1] == (
+        f"there is none at {path}: the first campaign with a key makes it. If there was one, restore it first"
+    )
+    assert not path.exists()
+
+
+def test_a_ledger_where_none_can_be_is_a_mistake(provider, doctor, tmp_path):
+    """Such as below a file."""
+    (tmp_path / "file").touch()
+    code, found = doctor("--ledger", tmp_path / "file" / "ledger")
+
     assert (code, found["ledger"][0]) == (6, "no")
 
 

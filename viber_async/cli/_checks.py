@@ -18,6 +18,7 @@ from rich.text import Text
 
 from viber_async import (
     ConfigurationError,
+    ConnectionFailedError,
     Sender,
     SenderStatus,
     SqliteLedger,
@@ -48,6 +49,21 @@ PATIENCE: Final = 10.0
 """Seconds for a TLS connection."""
 SKEW: Final = 30.0
 """Seconds that this machine's clock may be wrong: leases of the ledger and dates of campaigns outlive that."""
+NAMES: Final = (
+    "versions",
+    "address",
+    "TLS",
+    "credentials",
+    "clock",
+    "senders",
+    "blacklist",
+    "rate limit",
+    "ledger",
+    "Redis",
+)
+"""All that is looked at, in the order in which it is told."""
+FIRST: Final = {"TLS": "TLS has to be well first", "credentials": "the credentials have to be accepted first"}
+"""Why something was not looked at, by the name of what is wrong."""
 SOON: Final = 14
 """Days of a certificate's life below which that is worth a word."""
 MARKS: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "no": ("✗", "bold red"), "skipped": ("-", "dim")}
@@ -99,7 +115,7 @@ def _no(name: str, said: str, error: Exception | None = None) -> Check:
 
 
 async def all_checks(ledger: str | None) -> list[Check]:
-    """Give what was found; what needs an account is left out where there is none."""
+    """Give what was found, and what could not be looked at."""
     said = f"viber_async {__version__}, Python {platform.python_version()}, httpx {version('httpx')}"
     found = [_ok("versions", said)]
     try:
@@ -109,8 +125,18 @@ async def all_checks(ledger: str | None) -> list[Check]:
     else:
         async with session:
             found += await _of_account(session, os.environ.get(ADDRESS) or defaults.BASE_URL)
-        found.append(await _ledger(ledger))
-    return [*found, await of_redis(os.environ.get(REDIS))]
+    return _whole([*found, await _ledger(ledger), await of_redis(os.environ.get(REDIS))])
+
+
+def _whole(found: Sequence[Check]) -> list[Check]:
+    """Give a check for each name: where one went wrong, others were not looked at."""
+    by_name = {check.name: check for check in found}
+    wrong = next((check.name for check in found if check.name in FIRST and check.state == "no"), "")
+    return [by_name.get(name) or _unseen(name, wrong) for name in NAMES]
+
+
+def _unseen(name: str, wrong: str) -> Check:
+    return Check(name, state="skipped", said=f"not looked at: {FIRST[wrong]}")
 
 
 async def _of_account(session: ViberSession, address: str) -> list[Check]:
@@ -145,9 +171,8 @@ async def of_tls(address: str) -> Check:
         async with asyncio.timeout(PATIENCE):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=tls_context())
     except (OSError, ssl.CertificateError) as error:  # a TimeoutError is an OSError
-        return _no(
-            "TLS", f"no connection to {parts.hostname}: {safe_text(str(error) or 'it took too long', 200)}", error
-        )
+        said = f"no connection to {parts.hostname}: {safe_text(str(error) or 'it took too long', 200)}"
+        return _no("TLS", said, ConnectionFailedError(said, permanent=isinstance(error, ssl.CertificateError)))
     found: ssl.SSLObject = writer.get_extra_info("ssl_object")
     writer.transport.abort()  # there is nobody to say goodbye to: it was a look
     return certificate(found.version() or "TLS", found.getpeercert() or {}, now=time.time())
@@ -175,18 +200,18 @@ def clock(date: str | None, heard: float) -> Check:
 def _senders(senders: Sequence[Sender]) -> Check:
     verified = [each for each in senders if each.status == SenderStatus.VERIFIED]
     others = Counter("unknown" if each.status is None else str(each.status) for each in senders if each not in verified)
-    rest = "".join(f", {count} {safe_text(word, 30)}" for word, count in others.items())
+    rest = ", ".join(f"{count} {safe_text(word, 30)}" for word, count in others.items())
+    rest = f"; {rest}" if rest else ""
     if not verified:
-        return _no("senders", f"none is verified{rest}: no campaign can be sent")
-    named = "; ".join(map(_allowed, verified))
-    return _ok("senders", f"{len(verified)} verified{rest}: {named}")
+        return _no("senders", f"none is verified, so no campaign can be sent{rest}")
+    named = ", ".join(map(_allowed, verified))
+    return _ok("senders", f"{len(verified)} verified: {named}{rest}")
 
 
 def _allowed(sender: Sender) -> str:
     """Say what a sender may do, as far as the provider tells."""
     parts = [part for part in (sender.service_type, sender.traffic_type, sender.country) if part]
-    said = f"{sender.id} {sender.name}" + (f" ({', '.join(parts)})" if parts else "")
-    return safe_text(said, 120)
+    return safe_text(f"{sender.name} ({', '.join([f'id {sender.id}', *parts])})", 120)
 
 
 async def _blacklist(session: ViberSession) -> Check:
@@ -208,8 +233,15 @@ def _rate(session: ViberSession) -> Check:
 async def _ledger(path: str | None) -> Check:
     if path is None:
         return Check("ledger", state="skipped", said="none was named with --ledger")
+    if _is_missing(path):
+        said = f"there is none at {path}: the first campaign with a key makes it. If there was one, restore it first"
+        return Check("ledger", state="note", said=said)
     try:
-        rows = await SqliteLedger(path, create=False).unsettled(account_of_environment())
+        account = account_of_environment()
+    except ConfigurationError:
+        return _unseen("ledger", "credentials")
+    try:
+        rows = await SqliteLedger(path, create=False).unsettled(account)
     except ViberError as error:
         return _no("ledger", str(error), error)
     if rows:
@@ -217,6 +249,15 @@ async def _ledger(path: str | None) -> Check:
         said = f"{pending} not settled: viber-async campaigns reconcile --ledger {path}"
         return Check("ledger", state="note", said=said)
     return _ok("ledger", "sound, and all in it is settled")
+
+
+def _is_missing(path: str) -> bool:
+    """Tell whether nothing is there, and something could be."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
 
 
 def account_of_environment() -> str:

@@ -18,7 +18,9 @@ def doctor(*, ledger: LedgerFile = None, as_json: Json = False, plain: Plain = F
     """Check credentials, TLS, clock, senders, blacklist, ledger and Redis; nothing is sent or spent.
 
     Exit code 0 if all is well, 1 if something is not as it should be, and that of the first error where one kept it
-    from looking: 5 for the network, 6 for refused credentials, 64 for missing ones.
+    from looking: 5 for the network, 6 for refused credentials, a certificate that does not fit or a ledger that cannot
+    be used, 64 for missing credentials. What could not be looked at is said to be so. A ledger that is not there yet is
+    worth a word, and no mistake.
     """
     teller = Teller(as_json=as_json, plain=plain, stopped="nothing was changed")
     with teller.telling():
