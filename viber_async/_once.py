@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,9 @@ SAID_AFTER: Final = 2.0
 """Ours: seconds of waiting for it after which the log says so; two that are started together wait for less."""
 
 
+MAYBE: Final = "the campaign may or may not have been created; look for it before sending it again."
+
+
 @frozen
 class Wanted:
     """What somebody asked for; equal for those who can wait for one and the same."""
@@ -115,10 +119,20 @@ def may_leave(journey: Journey) -> bool:
 
 def unknown(handle: CreateHandle, why: str, delivery: Delivery) -> OutcomeUnknownError:
     """Give the error for a campaign that may or may not have been created."""
+    return OutcomeUnknownError(f"{MAYBE} {why}", handle=handle, delivery=delivery)
+
+
+def not_found(
+    handle: CreateHandle, why: str, found: Reconciliation | None = None, *, resend_in: float | None = None
+) -> OutcomeUnknownError:
+    """Give the error for one that was looked for and not found, or, without *found*, could not be looked for."""
     return OutcomeUnknownError(
-        "the campaign may or may not have been created; look for it before sending it again. " + why,
+        f"{MAYBE} {why}",
         handle=handle,
-        delivery=delivery,
+        looked_for=True,
+        reconciliation=found,
+        resend_in=resend_in,
+        delivery=Delivery.UNKNOWN,
     )
 
 
@@ -449,7 +463,7 @@ class _Errand:
         except DuplicateCampaignError:
             raise
         except ViberError as error:
-            raise unknown(row.handle, f"Looking for it failed: {error}", Delivery.UNKNOWN) from error
+            raise not_found(row.handle, f"Looking for it failed: {error}") from error
         if found_by_marker(found) is not None:
             return await self._found(moved, found)
         noted = await self._desk.noted(moved, found)
@@ -461,12 +475,13 @@ class _Errand:
 
     async def _resent(self, row: LedgerRow, found: Reconciliation) -> CreatedCampaign | None:
         """Send it again if the caller wants that, and all that has to be true for it is."""
-        if (obstacle := self._obstacle(row, found)) is not None:
-            raise unknown(row.handle, obstacle, Delivery.UNKNOWN)
+        why, resend_in = self._obstacle(row, found)
+        if why:
+            raise not_found(row.handle, why, found, resend_in=resend_in)
         try:
             call = self._call()
         except ViberError as error:
-            raise unknown(row.handle, f"It cannot be sent again: {error}", Delivery.UNKNOWN) from error
+            raise not_found(row.handle, f"It cannot be sent again: {error}", found, resend_in=math.inf) from error
         lease = self._lease(Kind.CREATE)
         handle = evolve(row.handle, sent_before=(found.looked_at or row.handle.sent_before) + timedelta(seconds=lease))
         sending = await self._moved(
@@ -474,24 +489,24 @@ class _Errand:
         )
         return None if sending is None else await self._send(sending, call)
 
-    def _obstacle(self, row: LedgerRow, found: Reconciliation) -> str | None:
-        """Give the sentence for why it is not sent again, or None."""
+    def _obstacle(self, row: LedgerRow, found: Reconciliation) -> tuple[str, float | None]:
+        """Give the sentence for why it is not sent again now, or "", and the seconds until it may be."""
         if found.verdict is Verdict.PROBABLE:
             ids = [each.id for each in found.candidates]
             fit, carry = suiting(len(ids), "fits", "fit"), suiting(len(ids), "carries", "carry")
-            return (
-                f"Probably it was sent: {numbered(ids, 'campaign')} {fit} by sender, text and time, but {carry} no "
-                "marker. Nothing was sent again"
-            )
+            what = f"{numbered(ids, 'campaign')} {fit} by sender, text and time, but {carry} no marker"
+            return f"Probably it was sent: {what}. Nothing was sent again", math.inf
         if self.wanted.resend_after is None:
-            return "A search found nothing, which proves nothing. Nothing was sent again"
+            return "A search found nothing, which proves nothing. Nothing was sent again", math.inf
         said = found.looked_at
         left = rules.settles_in(
             row, self.wanted.resend_after, now=self._desk.wall(), server_now=None if said is None else said.timestamp()
         )
         if left is None or not found.complete:
-            return "A search found nothing, but cannot be relied on: no marker, no date, or no end. Nothing was sent"
-        return None if left == 0 else f"A search found nothing; it may be sent again in {left:.0f} s. Nothing was sent"
+            why = "A search found nothing, but cannot be relied on: no marker, no date, or no end. Nothing was sent"
+            return why, math.inf if row.handle.marker_lost else None
+        why = f"A search found nothing; it may be sent again in {left:.0f} s. Nothing was sent" if left else ""
+        return why, left
 
     # Small steps.
 

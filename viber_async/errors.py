@@ -225,12 +225,25 @@ class OutcomeUnknownError(ViberError):
     call ``campaigns.reconcile(error.handle)``, in this process or another.
     """
 
-    def __init__(
-        self, message: str = "", *, handle: CreateHandle | None = None, delivery: Delivery = Delivery.UNKNOWN
+    def __init__(  # noqa: PLR0913 - data, all by keyword
+        self,
+        message: str = "",
+        *,
+        handle: CreateHandle | None = None,
+        looked_for: bool = False,
+        reconciliation: Reconciliation | None = None,
+        resend_in: float | None = None,
+        delivery: Delivery = Delivery.UNKNOWN,
     ) -> None:
         super().__init__(message, delivery=delivery)
         self.handle = handle
         """What is needed to look for the campaign later, in any process; holds no phones."""
+        self.looked_for = looked_for
+        """`create_once` sent nothing this time: it looked for what was sent before."""
+        self.reconciliation = reconciliation
+        """What that search found; None if there was none, or if it failed."""
+        self.resend_in = resend_in
+        """Seconds after which the same call may send it again; ``inf``: it never will; None: that cannot be said."""
 
 
 class DuplicateCampaignError(ViberError):

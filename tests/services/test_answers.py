@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from viber_async import CampaignDraft, CreateHandle, Delivery, errors
+from viber_async import CampaignDraft, CampaignSummary, CreateHandle, Delivery, Reconciliation, Verdict, errors
 from viber_async._sansio.outcome import handle_of
 from viber_async.errors import ViberError
 from viber_async.integrations._answers import KINDS, NAMED_INSIDE, Answer, answer, report
@@ -184,6 +185,115 @@ def test_what_to_do_about_an_unknown_outcome_depends_on_its_key(marker: str | No
     assert said in str(answered(error).body["detail"])
 
 
+def handle_made(marker: str | None) -> CreateHandle:
+    draft = CampaignDraft(sender_id=1, message_live_time=3600, message="Hello", recipients=[380931111111])
+    moment = datetime(2026, 1, 31, 13, 17, tzinfo=UTC)
+    return handle_of(draft, sent_after=moment, sent_before=moment, marker=marker)
+
+
+MAYBE = "The campaign may or may not have been created. "
+ABSENT = "It was looked for at 13:17 UTC and not found, which proves nothing."
+PROBABLE = "It was looked for at 13:17 UTC: probably it is"
+AT = datetime(2026, 1, 31, 13, 17, 59, tzinfo=UTC)
+
+
+def looked(
+    verdict: Verdict, resend_in: float | None, *, ids: tuple[int, ...] = (), at: datetime | None = AT
+) -> errors.OutcomeUnknownError:
+    """Give the error of a search that found *ids*."""
+    handle = handle_made("a2" * 8)
+    found = tuple(CampaignSummary(each, name=SECRET, message=SECRET, sender_id=1, message_live_time=60) for each in ids)
+    said = Reconciliation(
+        verdict=verdict, campaign=None, candidates=found, handle=handle, complete=True, requests=1, looked_at=at
+    )
+    return errors.OutcomeUnknownError("…", handle=handle, looked_for=True, reconciliation=said, resend_in=resend_in)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "retry_after", "more"),
+    [
+        (
+            looked(Verdict.ABSENT_SO_FAR, math.inf),
+            f"{ABSENT} It will not be sent again.",
+            None,
+            {"verdict": "absent so far", "looked_at": "2026-01-31T13:17:59+00:00"},
+        ),
+        (
+            looked(Verdict.ABSENT_SO_FAR, math.inf, at=None),
+            "It was looked for and not found, which proves nothing. It will not be sent again.",
+            None,
+            {"verdict": "absent so far"},
+        ),
+        (
+            looked(Verdict.ABSENT_SO_FAR, None, at=None),
+            "It was looked for and not found, which proves nothing. It was not sent again.",
+            None,
+            {"verdict": "absent so far"},
+        ),
+        (
+            looked(Verdict.ABSENT_SO_FAR, 1799.2),
+            f"{ABSENT} The same request may send it again in 1,800 seconds.",
+            "1800",
+            {"verdict": "absent so far", "looked_at": "2026-01-31T13:17:59+00:00"},
+        ),
+        (
+            looked(Verdict.ABSENT_SO_FAR, 0.2),
+            f"{ABSENT} The same request may send it again in 1 second.",
+            "1",
+            {"verdict": "absent so far", "looked_at": "2026-01-31T13:17:59+00:00"},
+        ),
+        (
+            looked(Verdict.PROBABLE, math.inf, ids=(90244, 90242)),
+            f"{PROBABLE} one of campaigns 90244 and 90242, though nothing proves it. It will not be sent again.",
+            None,
+            {"verdict": "probable", "looked_at": "2026-01-31T13:17:59+00:00", "task_ids": [90244, 90242]},
+        ),
+        (
+            looked(Verdict.PROBABLE, math.inf, ids=(90244,)),
+            f"{PROBABLE} campaign 90244, though nothing proves it. It will not be sent again.",
+            None,
+            {"verdict": "probable", "looked_at": "2026-01-31T13:17:59+00:00", "task_ids": [90244]},
+        ),
+    ],
+    ids=["never", "never, no date", "who knows", "later", "soon", "several", "one"],
+)
+def test_asked_again_it_says_what_was_found_meanwhile(
+    error: errors.OutcomeUnknownError, said: str, retry_after: str | None, more: dict[str, Any]
+) -> None:
+    """When it was looked for, what was found, and whether it is sent again; and nothing of whatever was found."""
+    given = answered(error)
+
+    assert given.body["detail"] == MAYBE + said
+    assert given.headers.get("retry-after") == retry_after
+    assert {n: v for n, v in given.body.items() if n in ("verdict", "looked_at", "task_ids", "handle")} == more
+    assert "Margaret" not in json.dumps(given.body)
+    assert given.status == HTTPStatus.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("cause", "retry_after"),
+    [(errors.ServerError("…"), None), (errors.RateLimitError("…", retry_after=7), "7"), (None, None)],
+)
+def test_asked_again_it_says_that_the_search_failed(cause: ViberError | None, retry_after: str | None) -> None:
+    """Nothing is known that was not known before; and when to ask again, if the provider said so."""
+    error = errors.OutcomeUnknownError("…", handle=handle_made("a2" * 8), looked_for=True)
+    error.__cause__ = cause
+    given = answered(error)
+
+    assert given.body["detail"] == (
+        f"{MAYBE}Looking for it failed, and nothing was sent again. Ask again with the same key, later."
+    )
+    assert given.headers.get("retry-after") == retry_after
+
+
+def test_what_was_sent_just_now_has_no_time_to_come_again() -> None:
+    """The reason for which nobody knows is no advice for its search."""
+    error = errors.OutcomeUnknownError("…", handle=handle_made("a2" * 8))
+    error.__cause__ = errors.QueueFullError("…")
+
+    assert "retry-after" not in answered(error).headers
+
+
 @pytest.mark.parametrize("cls", [cls for cls in ALL if cls not in MISTAKES], ids=lambda cls: cls.__name__)
 def test_every_answer_is_fit_for_json_and_kept_by_nobody(cls: type[ViberError]) -> None:
     """And says what became of the request."""
@@ -229,12 +339,6 @@ def test_only_what_the_answer_says_itself_is_quiet_in_the_log(
         report(error, answered(error))
 
     assert [record.levelname for record in caplog.records] == [level]
-
-
-def handle_made(marker: str | None) -> CreateHandle:
-    draft = CampaignDraft(sender_id=1, message_live_time=3600, message="Hello", recipients=[380931111111])
-    moment = datetime(2026, 1, 31, 13, 17, tzinfo=UTC)
-    return handle_of(draft, sent_after=moment, sent_before=moment, marker=marker)
 
 
 def test_the_log_names_a_campaign_with_a_key_by_its_marker(caplog: pytest.LogCaptureFixture) -> None:

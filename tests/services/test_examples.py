@@ -62,6 +62,8 @@ async def test_the_fastapi_service_confirms_an_order_once(sandbox: Sandbox) -> N
             sandbox.faults.add(Fault.cut(processed=True), on="campaigns.create")
             unknown = await client.put("/orders/9/confirmation", json=ORDER)
             found = await client.put("/orders/9/confirmation", json=ORDER)
+            sandbox.faults.add(Fault.cut(), on="campaigns.create")
+            lost = [await client.put("/orders/10/confirmation", json=ORDER) for _ in range(2)]
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=50)
 
@@ -71,6 +73,10 @@ async def test_the_fastapi_service_confirms_an_order_once(sandbox: Sandbox) -> N
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "recipients[0]")
     assert (unknown.status_code, unknown.json()["code"]) == (202, "outcome_unknown")
     assert [first.json()["task_id"], found.json()["task_id"]] == [each.id for each in sandbox.campaigns]
+    assert [each.status_code for each in lost] == [202, 202]
+    assert "Ask again with the same key" in lost[0].json()["detail"]
+    assert "and not found, which proves nothing. It will not be sent again." in lost[1].json()["detail"]
+    assert [line for line in said.splitlines() if line.startswith("answered 202 outcome_unknown: ")][2:]
     assert "Application shutdown complete" in said
     assert "never closed" not in said
 

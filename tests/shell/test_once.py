@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import json
+import math
 import pickle
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,14 @@ class Scene:
         self.wall += time.total_seconds()
         said = datetime.fromtimestamp(self.wall, UTC) if server is None else NOON + server
         self.account.date = format_datetime(said, usegmt=True)
+
+
+def told(error: OutcomeUnknownError) -> tuple[Verdict, float | None]:
+    """Give what the error of a search says of it, and when it may be sent again."""
+    assert error.looked_for
+    assert error.reconciliation is not None
+    assert pickle.loads(pickle.dumps(error)).reconciliation == error.reconciliation
+    return error.reconciliation.verdict, error.resend_in
 
 
 # Once
@@ -302,6 +311,8 @@ async def test_what_was_not_carried_out_is_never_sent_again_on_a_search_in_vain(
 
     assert "proves nothing" in str(error)
     assert scene.account.posts == 1
+    assert told(error) == (Verdict.ABSENT_SO_FAR, math.inf)
+    assert error.reconciliation.looked_at == datetime.fromtimestamp(scene.wall, UTC)
 
 
 @on_a_scene
@@ -331,9 +342,13 @@ async def test_a_lost_marker_is_remembered_and_nothing_is_sent_on_it():
     assert error.handle.marker_lost
     for _ in range(2):
         scene.pass_time(WEEK)
-        assert "Probably it was sent: campaign 500 fits by" in str(await scene.unknown(resend_after=timedelta(hours=1)))
+        error = await scene.unknown(resend_after=timedelta(hours=1))
+        assert "Probably it was sent: campaign 500 fits by" in str(error)
+        assert told(error) == (Verdict.PROBABLE, math.inf)
     scene.account.campaigns.clear()
-    assert "cannot be relied on" in str(await scene.unknown(resend_after=timedelta(hours=1)))
+    error = await scene.unknown(resend_after=timedelta(hours=1))
+    assert "cannot be relied on" in str(error)
+    assert told(error) == (Verdict.ABSENT_SO_FAR, math.inf)
     assert scene.account.posts == 1
 
 
@@ -399,10 +414,13 @@ async def test_a_look_that_fails_before_the_first_sending_sends_nothing():
 async def test_a_look_that_fails_after_an_unclear_one_leaves_it_unknown():
     """With the handle."""
     scene = Scene("cut after", retries=0)
-    await scene.unknown()
+    first = await scene.unknown()
     scene.account.provider.replies = [httpx.Response(500, content=b"{}")]
+    second = await scene.unknown()
 
-    assert "Looking for it failed" in str(await scene.unknown())
+    assert "Looking for it failed" in str(second)
+    assert [error.looked_for for error in (first, second)] == [False, True]
+    assert [(error.reconciliation, error.resend_in) for error in (first, second)] == [(None, None)] * 2
 
 
 @pytest.mark.fault("D07")
@@ -1052,7 +1070,9 @@ async def test_a_timed_re_send_waits_for_the_settle_window():
     await missed(scene)
     lease = timedelta(seconds=scene.ledger.row.lease)
     scene.pass_time(hour + lease - timedelta(seconds=1))
-    assert "in 1 s" in str(await scene.unknown(resend_after=hour))
+    error = await scene.unknown(resend_after=hour)
+    assert "in 1 s" in str(error)
+    assert told(error) == (Verdict.ABSENT_SO_FAR, 1)
     scene.pass_time(timedelta(seconds=1))
 
     assert (await scene.once(resend_after=hour)).task_id == 500
@@ -1083,14 +1103,18 @@ async def test_a_re_send_needs_the_providers_time_and_the_whole_list():
     await scene.unknown()
     for _ in range(2):
         scene.wall += WEEK.total_seconds()
-        assert "cannot be relied on" in str(await scene.unknown(resend_after=timedelta(hours=1)))
+        error = await scene.unknown(resend_after=timedelta(hours=1))
+        assert "cannot be relied on" in str(error)
+        assert told(error) == (Verdict.ABSENT_SO_FAR, None)
     scene.pass_time(WEEK)
     await missed(scene)
     scene.pass_time(WEEK)
     for number in range(MAX_REQUESTS * 100 + 100):
         scene.account.add(f"other {number}", message="other", created=None)
     scene.account.newest_first = False
-    assert "cannot be relied on" in str(await scene.unknown(resend_after=timedelta(hours=1)))
+    error = await scene.unknown(resend_after=timedelta(hours=1))
+    assert "cannot be relied on" in str(error)
+    assert told(error) == (Verdict.ABSENT_SO_FAR, None)
 
     assert scene.account.posts == 1
 
@@ -1134,6 +1158,7 @@ async def test_a_re_send_whose_time_is_past_is_not_possible():
 
     error = await scene.unknown(send_date=soon, session=session, resend_after=timedelta(hours=1))
     assert "cannot be sent again" in str(error)
+    assert told(error) == (Verdict.ABSENT_SO_FAR, math.inf)
     assert scene.account.posts == 1
 
 

@@ -19,6 +19,7 @@ from attrs import frozen
 
 from viber_async._sansio.outcome import CreateHandle
 from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.words import counted, numbered, suiting
 from viber_async.errors import (
     ApiError,
     AuthenticationError,
@@ -39,12 +40,14 @@ from viber_async.errors import (
     SyncRefusedError,
     TransportError,
     ValidationError,
+    ViberError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
-    from viber_async.errors import ViberError
+    from viber_async._sansio.reconcile import Reconciliation
 
 logger: Final = logging.getLogger("viber_async")
 
@@ -116,10 +119,7 @@ looked for (``base_url``)."""
 _ID: Final = re.compile(r"/[0-9•]+(/|$)")  # what a caller of session.request wrote may look like a phone
 QUIET: Final = ("not_found", "invalid")
 """Words of answers that leave nothing to ask."""
-ASK_AGAIN: Final = (
-    "The campaign may or may not have been created. Ask again with the same key: that looks for it first."
-)
-"""What is said instead where the campaign has a key."""
+MAYBE: Final = "The campaign may or may not have been created."
 
 
 @frozen(kw_only=True)
@@ -140,7 +140,7 @@ def answer(error: ViberError, *, handles: bool) -> Answer | None:
     body: dict[str, object] = {
         "title": HTTPStatus(kind.status).phrase,
         "status": kind.status,
-        "detail": ASK_AGAIN if _has_key(error) else kind.detail,
+        "detail": _of_its_key(error) if _has_key(error) else kind.detail,
         "code": kind.code,
         "delivery": error.delivery.value,
         **_more(error, handles=handles),
@@ -176,19 +176,50 @@ def _kind(error: ViberError) -> Kind | None:
     return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
 
 
-def _has_key(error: ViberError) -> bool:
+def _has_key(error: ViberError) -> TypeGuard[OutcomeUnknownError]:
     return isinstance(error, OutcomeUnknownError) and error.handle is not None and error.handle.marker is not None
+
+
+def _of_its_key(error: OutcomeUnknownError) -> str:
+    """Give what is known of a campaign that has a key: what was found, and what asking again does."""
+    found = error.reconciliation
+    if not error.looked_for:
+        return f"{MAYBE} Ask again with the same key: that looks for it first."
+    if found is None:
+        return f"{MAYBE} Looking for it failed, and nothing was sent again. Ask again with the same key, later."
+    at = "" if found.looked_at is None else f" at {found.looked_at:%H:%M} UTC"
+    result = " and not found, which proves nothing"
+    if found.candidates:
+        ids = numbered([each.id for each in found.candidates], "campaign")
+        result = f": probably it is {suiting(len(found.candidates), '', 'one of ')}{ids}, though nothing proves it"
+    return f"{MAYBE} It was looked for{at}{result}. {_of_resending(error.resend_in)}."
+
+
+def _of_resending(resend_in: float | None) -> str:
+    if resend_in is None:
+        return "It was not sent again"
+    if resend_in == math.inf:
+        return "It will not be sent again"
+    return f"The same request may send it again in {counted(_seconds(resend_in), 'seconds')}"
 
 
 def _wait(error: ViberError) -> int | None:
     """Give the seconds for ``Retry-After``."""
     match error:
         case RateLimitError(retry_after=float() | int() as asked):
-            return min(max(math.ceil(asked), SOON), LONGEST)
+            return _seconds(asked)
         case RateLimitError() | QueueFullError():
             return SOON
+        case OutcomeUnknownError(resend_in=float() | int() as left) if left < math.inf:
+            return _seconds(left)
+        case OutcomeUnknownError(looked_for=True, __cause__=ViberError() as why):
+            return _wait(why)
         case _:
             return None
+
+
+def _seconds(wait: float) -> int:
+    return min(max(math.ceil(wait), SOON), LONGEST)
 
 
 def _more(error: ViberError, *, handles: bool) -> dict[str, object]:
@@ -202,7 +233,19 @@ def _more(error: ViberError, *, handles: bool) -> dict[str, object]:
             return {"task_ids": list(task_ids)}
         case SyncRefusedError(reason=reason):
             return {"reason": reason}
-        case OutcomeUnknownError(handle=handle) if handles and handle is not None:
-            return {"handle": handle.to_dict()}
+        case OutcomeUnknownError(handle=handle, reconciliation=found):
+            return _found(found) | ({"handle": handle.to_dict()} if handles and handle is not None else {})
         case _:
             return {}
+
+
+def _found(found: Reconciliation | None) -> dict[str, object]:
+    """Give what a search found: when it was, and ids alone."""
+    if found is None:
+        return {}
+    said: dict[str, object] = {"verdict": found.verdict.value}
+    if found.looked_at is not None:
+        said["looked_at"] = found.looked_at.isoformat()
+    if found.candidates:
+        said["task_ids"] = [each.id for each in found.candidates]
+    return said
