@@ -164,13 +164,16 @@ def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
             [],
             "missing: sender_id (--sender), message_live_time (--live), message (--text), recipients (--to or --recip",
         ),
-        ([*ONE, "--address-book", 1], "give exactly one of recipients and address_book"),
+        (
+            [*ONE, "--address-book", 1],
+            "viber-async: --to or --recipients: give one of them or --address-book, not both\n",
+        ),
         ([*ONE, "--recipients", "list.txt"], "with --to or with --recipients, not with both"),
         ([*USUAL, "--recipients", "absent.txt"], "--recipients: absent.txt is not there"),
         ([*USUAL, "--recipients", "bad.txt"], "--recipients: 2 of 3 entries of bad.txt hold no phone"),
         ([*USUAL, "--recipients", "cut.gz"], "--recipients: cut.gz: this gzip file is"),
-        ([*USUAL, "--recipients", "none.txt"], "recipients: at least one phone"),
-        ([*USUAL, "--recipients", "long.txt"], "recipients: at most 1000 different phones"),
+        ([*USUAL, "--recipients", "none.txt"], "--to or --recipients: at least one phone\n"),
+        ([*USUAL, "--recipients", "long.txt"], "--to or --recipients: at most 1000 different phones"),
         ([*ONE, "--draft", "draft.yaml"], "--sender: the draft has sender_id already"),
         ([*ONE, "--draft", "absent.yaml"], "--draft: absent.yaml cannot be read: No such file"),
         ([*ONE, "--draft", "latin.yaml"], "--draft: latin.yaml is not UTF-8"),
@@ -183,15 +186,63 @@ def test_a_draft_comes_from_stdin(provider, command, monkeypatch):
             [*ONE, "--draft", "part.yaml"],
             "part.yaml: button.txt: no such key in the provider's API (did you mean text?)",
         ),
-        ([*USUAL, "--to", "0931111111", "--draft", "named.yaml"], "viber-async: recipients"),
+        ([*USUAL, "--to", "0931111111", "--draft", "named.yaml"], "viber-async: --to: a phone"),
         ([*USUAL, "--to", "0931111111"], "a phone starts with its country code"),
-        ([*ONE, "--send-at", "2001-01-01 10:00:00"], "past in every time zone"),
+        (
+            [*ONE, "--send-at", "2001-01-01 10:00:00"],
+            "--send-at: is past in every time zone; without it, it is sent at once; got '2001-01-01 10:00:00'\n",
+        ),
+        (
+            [*ONE, "--send-at", "2001-01-01 10:00:00+00:00", "--time-zone", "Europe/Kyiv"],
+            "--send-at: is past; without it, it is sent at once; got '2001-01-01 10:00:00+00:00'\n",
+        ),
         ([*ONE, "--send-at", "tomorrow"], '"now" or YYYY-MM-DD HH:MM:SS'),
-        ([*ONE, "--send-at", "2099-01-01 10:00:00+02:00"], "give the session the account's time_zone"),
+        (
+            [*ONE, "--send-at", "2099-01-01 10:00:00+02:00"],
+            "--send-at: with an offset it needs --time-zone, the account's; got",
+        ),
+        (
+            [*ONE, "--send-at", "2099-01-01 10:00:00", "--time-zone", "Europe/Kyiv"],
+            "--send-at: with --time-zone it needs its offset, such as +02:00; got '2099-01-01 10:00:00'\n",
+        ),
+        ([*USUAL[:2], *ONE[4:], "--button", "Go", "https://a.example"], "viber-async: --text: give --text, --text and"),
+        ([*ONE, "--text", " "], "--text: blank text says nothing; got ' '\n"),
         ([*ONE, "--time-zone", "Mars/Base"], "--time-zone: there is no Mars/Base"),
-        ([*ONE, "--button", "Go", "javascript:x"], "button.link: an https:// link"),
-        ([*ONE, "--live", "soon"], "a number and its unit"),
-        ([*ONE, "--live", "2d"], "message_live_time: whole seconds from 60 to 86400"),
+        ([*ONE, "--button", "Go", "javascript:x"], "--button (link): an https:// link"),
+        ([*ONE, "--live", "24"], "'--live': a number and its unit, as in 1m or 24h; got '24'"),
+        ([*ONE, "--live", "2d"], "'--live': from 1m to 24h; got '2d'"),
+        ([*ONE, "--live", "59s"], "'--live': from 1m to 24h; got '59s'"),
+        ([*ONE, "--live", f"{10**20}d"], "'--live': from 1m to 24h; got '1000•••"),
+        (
+            [*ONE, "--key", "k", "--ledger", "ledger", "--resend-after", "9m"],
+            "'--resend-after': at least 10m, or a provider that is merely busy is given it twice; got '9m'",
+        ),
+        ([*USUAL, "--recipients", "bare.txt"], "or say whose national spelling it is with --region, such as UA"),
+        (
+            [*ONE[:-2], "--to", FIRST, "--draft", "button.yaml"],
+            "button.yaml: button: no such key in the provider's API at ",
+        ),
+        (
+            [*ONE[:4], *ONE[6:], "--draft", "live.yaml"],
+            "live.yaml: message_live_time: in seconds, 86400 for 24 hours; write a",
+        ),
+        ([*ONE[2:], "--draft", "sender.yaml"], "sender.yaml: sender_id: write a whole number with digits alone"),
+        (
+            [*ONE, "--draft", "past.yaml"],
+            'past.yaml: send_date: is past in every time zone; "now" sends at once; got \'2001-',
+        ),
+        ([*USUAL[:2], *ONE[4:], "--draft", "blank.yaml"], "blank.yaml: message: blank text says nothing; got ' '\n"),
+        ([*ONE, "--draft", "kind.yaml"], "kind.yaml: message_type: 2 for a promotion, 3 for a system message; got 4\n"),
+        (
+            [*ONE, "--draft", "zone.yaml", "--time-zone", "Europe/Kyiv"],
+            "send_date: with --time-zone it needs its offset",
+        ),
+        ([*ONE, "--draft", "link.yaml"], "link.yaml: button.link: give text; nothing stands there\n"),
+        ([*ONE[:2], *ONE[4:], "--draft", "colon.yaml"], "a text that holds a colon and a space goes in quotes"),
+        (
+            [*ONE[:4], *ONE[6:], "--draft", "long.json"],
+            "long.json: message_live_time: whole seconds from 60 to 86400; got 864000\n",
+        ),
         ([*ONE, "--key", "k"], "--key needs --ledger PATH"),
         ([*ONE, "--resend-after", "6h"], "--resend-after needs --key"),
         ([*ONE, "--handle", "list.txt"], "--handle: list.txt is there already"),
@@ -210,6 +261,17 @@ def test_what_is_wrong_is_refused_at_the_door(provider, create, tmp_path, monkey
         "far.yaml": "xyz: now\n",
         "part.yaml": "additional: {button: {txt: Go, link: https://example.com/}}\n",
         "named.yaml": "task_name: spring\n",
+        "bare.txt": "0931111111\n",
+        "button.yaml": "button: {text: Go, link: https://example.com/}\n",
+        "live.yaml": "message_live_time: 24h\n",
+        "sender.yaml": "sender_id: one\n",
+        "past.yaml": "send_date: 2001-01-01 10:00:00\n",
+        "blank.yaml": "message: ' '\n",
+        "kind.yaml": "message_type: 4\n",
+        "zone.yaml": "send_date: 2099-01-01 10:00:00\n",
+        "link.yaml": "additional: {button: {text: Go}}\n",
+        "colon.yaml": "message: hi: there\n",
+        "long.json": '{"message_live_time": 864000}',
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -246,6 +308,7 @@ def test_a_sender_that_is_not_there_is_found_out_first(provider, create):
 
     assert code == 6
     assert "404" in err
+    assert "check SENDPULSE_BASE_URL" in err
     assert provider.campaigns == ()
 
 
@@ -256,6 +319,7 @@ def test_a_sender_that_is_not_verified_is_said_so(provider, create):
     assert code == 6
     assert "status is pending and not verified" in err
     assert "704" in err
+    assert "`viber-async senders list` shows which are" in err
     provider.faults.add(Fault.edit(lambda sender: {**sender, "status": None}), on="senders.get")
     assert "status is unknown and not verified" in create(*ONE, "--dry-run")[1]
 
@@ -276,7 +340,8 @@ def test_nothing_is_sent_before_somebody_says_yes(provider, create, *, typed, co
 
 
 @pytest.mark.parametrize(
-    ("args", "why"), [(USUAL, "missing: recipients"), ([*ONE, "--address-book", 1], "exactly one of recipients")]
+    ("args", "why"),
+    [(USUAL, "missing: recipients"), ([*ONE, "--address-book", 1], "give one of them or --address-book")],
 )
 def test_what_is_wrong_is_said_before_anybody_is_asked(provider, create, args, why):
     """Who mends a draft in a pipe is told of it, and not first of --yes."""

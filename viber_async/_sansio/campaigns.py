@@ -391,7 +391,9 @@ def _known_keys(data: object, path: str, allowed: Iterable[str]) -> dict[str, An
     found: dict[str, Any] = dict(cast("Mapping[str, object]", data))
     if unknown := [key for key in found if key not in allowed]:
         name = safe_text(str(unknown[0]), 60)
-        rule = f"no such key in the provider's API{_meant(name, allowed)}"
+        nested = path == "data" and name in _PARTS
+        meant = f" at this place: write it as additional.{name}" if nested else _meant(name, allowed)
+        rule = f"no such key in the provider's API{meant}"
         raise refused(f"{path}.{name}".removeprefix("data."), found[unknown[0]], rule)
     return found
 

@@ -18,6 +18,7 @@ from viber_async.cli import _account, _log, blacklist, campaigns, demo, doctor, 
 from viber_async.cli._account import Told
 from viber_async.cli._exits import HELP, Exit, exit_of
 from viber_async.cli._show import fail
+from viber_async.cli._wording import in_our_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ def _ended(error: Exception) -> int:
             fail(f"{said}{' See' if said.endswith('?') else '; see'} {where} --help")
         return Exit.USAGE
     if isinstance(error, (ViberError, OSError)):
-        fail(str(error))
+        fail(in_our_words(str(error)))
     else:
         fail(f"a mistake of ours: {type(error).__name__}: {error}; see it with viber-async --debug, and report it")
     return exit_of(error)

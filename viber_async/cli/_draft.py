@@ -24,6 +24,9 @@ MAX_DRAFT: Final = 1_000_000
 NUMBERS: Final = ("sender_id", "message_live_time", "message_type", "address_book", "stretch_time")
 WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 WRITE_DIGITS: Final = "write a whole number with digits alone: no 0 in front, no sign, no colons, no underscores"
+IN_SECONDS: Final = f"in seconds, 86400 for 24 hours; {WRITE_DIGITS}"
+NO_MAPPING: Final = "mapping values are not allowed"
+"""What the parser says of a second colon in one line."""
 NULL, STR, SEQ, MAP = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "seq", "map"))
 FLAGS: Final = {"true": True, "false": False}
 
@@ -83,7 +86,9 @@ def _from_yaml(text: str, name: str) -> object:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         place = f" in line {where.line + 1}" if where is not None else ""
-        raise UsageError(f"{name}: this is no YAML{place}: {safe_text(error.problem or str(error), 200)}") from None
+        said = safe_text(error.problem or str(error), 200)
+        hint = "; a text that holds a colon and a space goes in quotes" if said.startswith(NO_MAPPING) else ""
+        raise UsageError(f"{name}: this is no YAML{place}: {said}{hint}") from None
     except yaml.YAMLError as error:  # a character that may not stand in one
         raise UsageError(f"{name}: this is no YAML: {safe_text(str(error), 200)}") from None
     except RecursionError:
@@ -137,5 +142,5 @@ def _number(key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if not WHOLE.fullmatch(value):
-        raise refused(key, value, WRITE_DIGITS)
+        raise refused(key, value, IN_SECONDS if key == "message_live_time" else WRITE_DIGITS)
     return int(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from viber_async.cli._draft import draft_fields
 from viber_async.cli._export import STDOUT
 from viber_async.cli._pairs import Pairs
 from viber_async.cli._show import duration, fail
+from viber_async.cli._wording import FIRST_WORD, OPTIONS, of_draft, of_option
 from viber_async.sync.source import Source
 
 if TYPE_CHECKING:
@@ -36,24 +36,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 10
 """Recipients that are shown."""
-FIRST_WORD: Final = re.compile(r"[.\[]")
 PARTS: Final = ("button", "image", "resend_sms")
 """What the provider nests under `additional`."""
-OPTIONS: Final[Mapping[str, str]] = {
-    "sender_id": "--sender",
-    "message": "--text",
-    "task_name": "--name",
-    "message_live_time": "--live",
-    "recipients": "--to or --recipients",
-    "address_book": "--address-book",
-    "send_date": "--send-at",
-    "stretch_time": "--stretch",
-    "message_type": "--system",
-    "button": "--button",
-    "image": "--image",
-    "resend_sms": "--sms",
-}
-"""The option for each field of a draft."""
 KEYS: Final = frozenset(OPTIONS) - frozenset(PARTS) | {"additional"}
 """What a draft may hold."""
 
@@ -100,7 +84,7 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
         ValidationError: a value breaks a rule.
 
     """
-    data: dict[str, Any] = {} if file is None else draft_fields(text_of(file, "--draft"), file)
+    data = {} if file is None else _read(file)
     said = {name for name, value in given.items() if value is not None}
     found = data.get("additional")
     additional: dict[str, Any] = dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else {}
@@ -120,10 +104,19 @@ def draft_of(file: str | None, given: Mapping[str, Any], *, time_zone: ZoneInfo 
         draft = CampaignDraft.from_dict({"send_date": "now", **data})
         create_campaign(draft, now=datetime.now(UTC), time_zone=time_zone)  # so as to refuse a time that is past, say
     except ValidationError as error:
-        if file is None or FIRST_WORD.split(error.field)[0] in said:
-            raise
-        raise UsageError(f"{file}: {error}") from None
+        name = FIRST_WORD.split(error.field)[0]
+        typed = data["send_date"] if name == "send_date" else None  # and not the datetime that was made of it
+        if file is None or name in said:
+            raise of_option(error, typed) from None
+        raise UsageError(of_draft(error, file, typed)) from None
     return draft
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        return draft_fields(text_of(file, "--draft"), file)
+    except ValidationError as error:
+        raise UsageError(of_draft(error, file)) from None
 
 
 def _missing(data: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from viber_async._sansio.privacy import safe_text
+from viber_async._sansio.campaigns import MAX_LIVE_TIME, MIN_LIVE_TIME
+from viber_async._sansio.ledger import MIN_RESEND
+from viber_async._sansio.privacy import safe_text, shown
 
 IDENTITY: Final = re.compile(r"[1-9][0-9]{0,18}")
 AGE: Final = re.compile(r"([0-9]+)([smhd])")
@@ -19,10 +21,35 @@ LEDGER: Final = "VIBER_ASYNC_LEDGER"
 
 def span(text: str) -> timedelta:
     """Give the span of time that *text* means."""
+    return _span(text, 'a number and its unit, as in "90s", "30m", "12h" or "7d"')
+
+
+def live_time(text: str) -> timedelta:
+    """Give the span for which a campaign may be tried."""
+    found = _span(text, f"a number and its unit, as in 1m or 24h; got {shown(text)}")
+    if not timedelta(seconds=MIN_LIVE_TIME) <= found <= timedelta(seconds=MAX_LIVE_TIME):
+        raise typer.BadParameter(f"from 1m to 24h; got {shown(text)}")
+    return found
+
+
+def settle_time(text: str) -> timedelta:
+    """Give the span after which a campaign may be sent again."""
+    found = _span(text, f"a number and its unit, as in 30m or 6h; got {shown(text)}")
+    if found < MIN_RESEND:
+        raise typer.BadParameter(
+            f"at least 10m, or a provider that is merely busy is given it twice; got {shown(text)}"
+        )
+    return found
+
+
+def _span(text: str, rule: str) -> timedelta:
     found = AGE.fullmatch(text)
     if found is None:
-        raise typer.BadParameter('a number and its unit, as in "90s", "30m", "12h" or "7d"')
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
+        raise typer.BadParameter(rule)
+    try:
+        return timedelta(**{UNITS[found[2]]: int(found[1])})
+    except (OverflowError, ValueError):  # more days than there are, or more digits than are read
+        return timedelta.max
 
 
 def identity(text: str) -> int:

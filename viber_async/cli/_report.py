@@ -14,6 +14,7 @@ from viber_async._sansio.sync_report import NOTHING_WANTED
 from viber_async._sansio.words import counted, suiting
 from viber_async.cli._exits import Exit, exit_of, exit_of_plan, exit_of_sync
 from viber_async.cli._show import duration
+from viber_async.cli._wording import in_our_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ class Outcome:
 
 def failed(error: Exception, source: Source | None = None) -> Outcome:
     """Give the outcome of a command that *error* ended; what it said of its *source* until then is part of it."""
-    told: Facts = {"type": type(error).__name__, "message": str(error)}
+    told: Facts = {"type": type(error).__name__, "message": in_our_words(str(error))}
     if isinstance(error, ViberError):
         told["delivery"] = error.delivery.value
     if isinstance(error, SyncRefusedError):
@@ -132,7 +133,7 @@ def rejected(rejects: Sequence[Rejected], count: int) -> Iterator[str]:
     if count:
         yield f"{counted(count, 'entries', 'holds', 'hold')} no phone:"
     for each in rejects[:EXAMPLES]:
-        yield f"  line {each.line:,}: {each.shown}: {each.reason}"
+        yield f"  line {each.line:,}: {each.shown}: {in_our_words(each.reason)}"
     if count > EXAMPLES:
         yield f"  and {count - EXAMPLES:,} more"
 

@@ -22,7 +22,18 @@ from viber_async.cli import _offer as offers
 from viber_async.cli._account import Told, agreed, can_ask, connected
 from viber_async.cli._exits import Exit
 from viber_async.cli._export import STDOUT
-from viber_async.cli._options import RATE, Column, Json, LedgerFile, Plain, Rate, Region, ShowPhones, span
+from viber_async.cli._options import (
+    RATE,
+    Column,
+    Json,
+    LedgerFile,
+    Plain,
+    Rate,
+    Region,
+    ShowPhones,
+    live_time,
+    settle_time,
+)
 from viber_async.cli._run import stoppable, wait_for
 from viber_async.cli._show import fail
 from viber_async.cli._tell import Teller, done, unread_told
@@ -49,7 +60,7 @@ def create(
     name: Annotated[str | None, typer.Option("--name", help="What it is called, and found by, in the list.")] = None,
     live: Annotated[
         timedelta | None,
-        typer.Option("--live", parser=span, metavar="24h", help="How long Viber tries to deliver: 1m to 24h."),
+        typer.Option("--live", parser=live_time, metavar="24h", help="How long Viber tries to deliver: 1m to 24h."),
     ] = None,
     to: Annotated[list[str] | None, typer.Option("--to", metavar="PHONE", help="A recipient; may be repeated.")] = None,
     recipients_file: Annotated[
@@ -86,7 +97,10 @@ def create(
     resend_after: Annotated[
         timedelta | None,
         typer.Option(
-            "--resend-after", parser=span, metavar="6h", help="With --key: rather risk a second campaign than none."
+            "--resend-after",
+            parser=settle_time,
+            metavar="6h",
+            help="With --key: rather risk a second than none.",
         ),
     ] = None,
     handle: Annotated[
