@@ -19,6 +19,8 @@ from viber_async import CampaignDraft, SqliteLedger, ViberSession, to_dict
 from viber_async.integrations.fastapi import Session, answer_errors, lifespan
 
 SENDER_ID = 1
+DEADLINE = 20.0
+"""Seconds for each request to the provider: somebody waits. What takes longer is found when it is asked for again."""
 
 
 class Confirmation(BaseModel):
@@ -47,12 +49,13 @@ async def confirm(order: str, wanted: Confirmation, session: Session) -> dict[st
         message=wanted.text,
         recipients=[wanted.phone],
     )
-    created = await session.campaigns.create_once(draft, key=f"confirmation of {order}")
+    prompt = session.with_options(deadline=DEADLINE)
+    created = await prompt.campaigns.create_once(draft, key=f"confirmation of {order}")
     return await state(created.task_id, session)
 
 
 @app.get("/campaigns/{task_id}")
 async def state(task_id: int, session: Session) -> dict[str, Any]:
     """Give the state of a campaign."""
-    campaign = await session.campaigns.get(task_id)
+    campaign = await session.with_options(deadline=DEADLINE).campaigns.get(task_id)
     return {"task_id": campaign.id, "status": str(campaign.status), "statistics": to_dict(campaign.statistics)}
