@@ -93,6 +93,27 @@ def test_an_export_is_a_private_file_of_all_rows(sandbox, blacklist, tmp_path, f
     assert names_in(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "first"),
+    [
+        ("all.csv", [], "phone,id,description,add_date"),
+        ("all.CSV", [], "phone,id,description,add_date"),
+        ("all.ndjson", [], '{"phone": "380931111111", '),
+        ("all.jsonl", [], '{"phone": "380931111111", '),
+        ("all.txt", [], "380931111111\n"),
+        ("all", [], "380931111111\n"),
+        ("2026.11.24", [], "380931111111\n"),
+        ("all.csv", ["--format", "text"], "380931111111\n"),
+    ],
+)
+def test_the_form_of_an_export_is_that_of_its_names_ending(sandbox, blacklist, tmp_path, *, name, options, first):
+    """Unless another is asked for; a name that says nothing is that of plain lines."""
+    sandbox.block(FIRST)
+
+    assert blacklist("export", tmp_path / name, *options)[0] == 0
+    assert (tmp_path / name).read_text().startswith(first)
+
+
 def test_an_export_without_a_file_goes_to_stdout_and_nothing_else_does(sandbox, blacklist):
     """So that it can be piped."""
     sandbox.block(*THREE)
@@ -263,7 +284,7 @@ def test_phones_are_removed(sandbox, blacklist):
     sandbox.block(*THREE)
     code, out, _ = blacklist("remove", "--phone", FIRST, "--phone", FIRST + 9)
 
-    assert (code, out) == (0, "2 phones sent: 1 removed.\n")
+    assert (code, out) == (0, "2 phones sent: 1 removed, 1 was not on it.\n")
     assert phones_of(sandbox) == set(THREE[1:])
 
 
@@ -361,15 +382,17 @@ def test_a_signal_during_a_batch_that_fails_is_a_signal(sandbox, blacklist, list
 def test_a_plan_says_what_is_pending(sandbox, blacklist, listed, tmp_path):
     """By its exit code too; phones are masked."""
     sandbox.block(FIRST, FIRST + 50)
-    code, out, err = blacklist("plan", listed(*THREE), "--mirror", "--output", tmp_path / "plan")
+    code, out, err = blacklist("plan", listed(*THREE), "--mirror", "--output", tmp_path / "a plan")
 
     assert code == 2
-    assert out.endswith("Pending: 2 to add, 1 to remove.\n")
+    assert "\nPending: 2 to add, 1 to remove.\n" in out
+    assert out.endswith(f"Carry it out: viber-async blacklist apply --plan '{tmp_path / 'a plan'}'\n")
+    assert out.startswith("plan of ")
     assert f"  to add: {mask_phone(str(FIRST + 1))}\n" in out
     assert f"  to remove: {mask_phone(str(FIRST + 50))}\n" in out
     assert not re.search(r"\d{9}", out)
     assert "walking: 2 of 2 rows in " in err
-    assert stat.S_IMODE((tmp_path / "plan").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "a plan").stat().st_mode) == 0o600
     assert sandbox.requests_of("blacklist.add") == ()
 
 
@@ -469,8 +492,58 @@ def test_a_dry_sync_is_a_plan(sandbox, blacklist, listed):
     """And nothing is written."""
     code, out, _ = blacklist("sync", listed(*THREE), "--dry-run")
 
-    assert (code, out.splitlines()[-1]) == (2, "Pending: 3 to add, 0 to remove.")
+    assert (code, *out.splitlines()[-2:]) == (
+        2,
+        "Pending: 3 to add, 0 to remove.",
+        "Carry it out: the same without --dry-run",
+    )
     assert phones_of(sandbox) == set()
+
+
+def test_what_is_pending_says_what_to_type_next(sandbox, blacklist, listed, tmp_path):
+    """Whichever command found it; and nothing where there is nothing to do."""
+    made = tmp_path / "made"
+    blacklist("plan", listed(FIRST), "--output", made)
+    found = [
+        blacklist(*args)[1].splitlines()[-1]
+        for args in (
+            ["plan", listed(FIRST)],
+            ["verify", listed(FIRST)],
+            ["apply", "--plan", made, "--dry-run"],
+            ["verify", listed(FIRST), "--mirror"],
+        )
+    ]
+    sandbox.block(FIRST)
+
+    assert found == [
+        "Carry it out: viber-async blacklist sync, with the same list and options",
+        "Bring it in sync: viber-async blacklist sync, with the same list and options",
+        "Carry it out: the same without --dry-run",
+        "Bring it in sync: viber-async blacklist sync, with the same list and options",
+    ]
+    assert blacklist("verify", listed(FIRST))[1].splitlines()[-1] == "In sync: nothing to do."
+
+
+def test_a_comparison_is_called_one(sandbox, blacklist, listed):
+    """It is no plan: nothing is made that could be carried out."""
+    assert blacklist("verify", listed(FIRST))[1].startswith("compared at ")
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("10%", True), ("0.5", True), ("0", False), ("0.1%", False)])
+def test_the_part_without_a_phone_may_be_said_in_per_cent(sandbox, blacklist, listed, text, allowed):
+    """As it is shown."""
+    entries = listed(*(FIRST + i for i in range(19)), "n/a")
+
+    assert (blacklist("add", entries, "--max-reject", text)[0] == 0) is allowed
+
+
+@pytest.mark.parametrize("text", ["10", "101%", "-1", "nan", "many", "1e400", ""])
+def test_a_part_that_is_none_is_told_how_it_is_written(sandbox, blacklist, listed, text):
+    """A 10 that was meant for ten per cent, for one."""
+    code, _, err = blacklist("sync", listed(FIRST), f"--max-reject={text}")
+
+    assert code == 64
+    assert f"'--max-reject': a part of the entries, as in 0.01, or per cent, as in 1%; got '{text}'" in err
 
 
 def test_a_sync_that_the_provider_does_not_let_finish_exits_with_3(sandbox, blacklist, listed):
@@ -648,13 +721,16 @@ def test_verify_compares_and_writes_nothing(sandbox, blacklist, listed):
     assert {request.method for request in sandbox.requests} == {"GET"}
 
 
-def test_help_explains_the_exit_codes(blacklist):
-    """Of each command."""
+def test_help_says_where_the_exit_codes_are_explained(blacklist, capsys):
+    """Of each command, in a line; they are the same for all."""
     for command in ("export", "add", "remove", "plan", "apply", "sync", "verify"):
         code, out, _ = blacklist(command, "--help")
 
         assert code == 0
-        assert "130 interrupted by a signal" in re.sub(r"\s+", " ", out)
+        assert "Exit codes: see viber-async --help" in re.sub(r"\s+", " ", out)
+    run(["--help"])
+
+    assert "130 interrupted by a signal" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
 def test_a_terminal_gets_a_summary_with_colours(sandbox, listed, monkeypatch, terminal):

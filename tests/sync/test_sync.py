@@ -160,6 +160,19 @@ async def test_a_plan_is_a_value_and_writes_nothing() -> None:
 
 
 @in_virtual_time
+async def test_a_plan_says_what_it_keeps_only_where_it_removes() -> None:
+    """And reads out thousands as people do."""
+    session, _ = session_over(provider=BlacklistProvider(phones(1)))
+    async with session:
+        adding = await session.blacklist.plan(phones(*range(2, 4002)))
+        mirroring = await session.blacklist.plan(phones(1), mode="mirror")
+
+    assert "\n  to add       4,000\n" in str(adding)
+    assert "kept" not in str(adding)
+    assert "kept" in str(mirroring)
+
+
+@in_virtual_time
 async def test_the_digests_are_those_of_the_sets() -> None:
     """Whatever the order; and of what is wanted and what is there, the same where they are the same."""
     session, _ = session_over(provider=BlacklistProvider(phones(2, 1)))

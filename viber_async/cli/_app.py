@@ -16,7 +16,7 @@ from typer.main import get_command
 from viber_async import ViberError, __version__
 from viber_async.cli import _account, _log, blacklist, campaigns, demo, doctor, sandbox, senders
 from viber_async.cli._account import Told
-from viber_async.cli._exits import HELP, Exit, exit_of
+from viber_async.cli._exits import HELP, SEE, Exit, exit_of
 from viber_async.cli._show import fail
 from viber_async.cli._wording import in_our_words
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="viber-async", rich_markup_mode="markdown", epilog=HELP)
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
-app.command(epilog=HELP)(doctor.doctor)
+app.command(epilog=SEE)(doctor.doctor)
 app.add_typer(campaigns.app)
 app.add_typer(senders.app)
 app.add_typer(blacklist.app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -34,6 +35,10 @@ FINISHES_WITHIN: Final = 8.0
 """Seconds that a request under way may still take after a signal: a container is killed after ten."""
 UNITS: Final = {"read": ("reading", "entries"), "walk": ("walking", "rows"), "check": ("checking", "rows")}
 MORE_UNITS: Final = {"add": ("adding", "phones"), "remove": ("removing", "phones"), "verify": ("verifying", "rows")}
+
+APPLY: Final = "viber-async blacklist apply --plan"
+SYNC: Final = "viber-async blacklist sync, with the same list and options"
+NOT_DRY: Final = "Carry it out: the same without --dry-run"
 
 
 class Meter:
@@ -169,7 +174,9 @@ async def remove(  # noqa: PLR0913 - as above
         return _dry(source, phones, "removed")
     blacklist = session.with_options(lane="bulk").blacklist
     await _in_batches(phones, blacklist.remove, done, phase="remove", meter=meter)
-    said = f"{counted(len(phones), 'phones')} sent: {'' if done.exact else 'at least '}{done.deleted:,} removed."
+    bound, absent = "" if done.exact else "at least ", len(phones) - done.deleted
+    rest = f", {absent:,} {suiting(absent, 'was', 'were')} not on it" if done.exact and absent > 0 else ""
+    said = f"{counted(len(phones), 'phones')} sent: {bound}{done.deleted:,} removed{rest}."
     return _written(source, said, phones=len(phones), deleted=done.deleted, exact=done.exact)
 
 
@@ -178,9 +185,19 @@ async def plan(  # noqa: PLR0913 - as above
 ) -> Outcome:
     """Make a plan; write it to *output*, if that is given."""
     made = await session.blacklist.plan(source, progress=meter, **terms.arguments)
-    if output is not None:
-        await asyncio.to_thread(made.to_file, output)
-    return of_plan(made, show_phones=show_phones)
+    if output is None:
+        return of_plan(made, show_phones=show_phones, follow_up=f"Carry it out: {SYNC}")
+    await asyncio.to_thread(made.to_file, output)
+    return of_plan(made, show_phones=show_phones, follow_up=f"Carry it out: {APPLY} {shlex.quote(output)}")
+
+
+async def look(  # noqa: PLR0913 - as above
+    session: ViberSession, source: Source, terms: Terms, *, dry_run: bool, show_phones: bool, meter: Meter
+) -> Outcome:
+    """Compare; as the *dry_run* of a sync, or for its own sake."""
+    made = await session.blacklist.plan(source, progress=meter, **terms.arguments)
+    follow_up = NOT_DRY if dry_run else f"Bring it in sync: {SYNC}"
+    return of_plan(made, show_phones=show_phones, follow_up=follow_up, compared=not dry_run)
 
 
 async def apply(  # noqa: PLR0913 - as above
@@ -189,7 +206,7 @@ async def apply(  # noqa: PLR0913 - as above
     """Carry out the plan at *path*."""
     made = await asyncio.to_thread(SyncPlan.from_file, path)
     if dry_run:
-        return of_plan(made, show_phones=show_phones)
+        return of_plan(made, show_phones=show_phones, follow_up=NOT_DRY)
     return of_report(await session.blacklist.apply(made, journal=journal, progress=meter))
 
 

@@ -55,6 +55,7 @@ MEANINGS: Final = {
     Exit.UNREAD: "whoever read the output went away before its end",
 }
 HELP: Final = "Exit codes: " + "; ".join(f"**{int(code)}** {meaning}" for code, meaning in MEANINGS.items()) + "."
+SEE: Final = "Exit codes: see `viber-async --help`."
 
 ERRORS: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (OutcomeUnknownError, Exit.UNKNOWN),

@@ -9,7 +9,7 @@ import stat
 import sys
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from viber_async import UsageError, to_dict
@@ -31,6 +31,14 @@ class Format(StrEnum):
     TEXT = "text"
     CSV = "csv"
     NDJSON = "ndjson"
+
+
+BY_ENDING: Final = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
+
+
+def format_of(name: str) -> Format:
+    """Give the format that a file's name promises; one that promises none gets plain lines."""
+    return BY_ENDING.get(PurePath(name).suffix.lower(), Format.TEXT)
 
 
 def header(form: Format) -> str:

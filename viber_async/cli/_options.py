@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Final
@@ -50,6 +51,18 @@ def _span(text: str, rule: str) -> timedelta:
         return timedelta(**{UNITS[found[2]]: int(found[1])})
     except (OverflowError, ValueError):  # more days than there are, or more digits than are read
         return timedelta.max
+
+
+def share(text: object) -> float:
+    """Give the part of one that *text* means; a default is one already."""
+    said = str(text)
+    try:
+        found = float(said[:-1]) / 100 if said.endswith("%") else float(said)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise typer.BadParameter(f"a part of the entries, as in 0.01, or per cent, as in 1%; got {shown(said)}")
+    return found
 
 
 def identity(text: str) -> int:

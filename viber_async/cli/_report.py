@@ -68,8 +68,8 @@ def entries(source: Source) -> Facts:
     return {"read": source.read, "rejected": source.rejected, "rejects": [asdict(each) for each in source.rejects]}
 
 
-def of_plan(plan: SyncPlan, *, show_phones: bool) -> Outcome:
-    """Give what a plan comes to."""
+def of_plan(plan: SyncPlan, *, show_phones: bool, follow_up: str, compared: bool = False) -> Outcome:
+    """Give what a plan comes to, with the *follow_up* that carries it out; or it was *compared*, and is no plan."""
     adds, removes = len(plan.adds), len(plan.removes)
     facts = to_dict(plan)
     if not show_phones:
@@ -81,12 +81,12 @@ def of_plan(plan: SyncPlan, *, show_phones: bool) -> Outcome:
         "expires_at": plan.expires_at.isoformat(),
         "notes": list(aside),
     }
-    said = [str(plan)]
+    said = [str(plan).replace("plan of ", "compared at ", 1) if compared else str(plan)]
     said += _examples("to add", plan.adds, show_phones=show_phones)
     said += _examples("to remove", plan.removes, show_phones=show_phones)
     said += rejected(plan.rejects, plan.rejected)
     pending = f"Pending: {adds:,} to add, {removes:,} to remove."
-    said.append(pending if adds or removes else f"{_in_sync(plan.rejected)}: nothing to do.")
+    said += [pending, follow_up] if adds or removes else [f"{_in_sync(plan.rejected)}: nothing to do."]
     return Outcome(exit_of_plan(changes=adds + removes), said=tuple(said), aside=aside, facts=facts)
 
 

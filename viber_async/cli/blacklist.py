@@ -18,10 +18,10 @@ from attrs import field, frozen
 from viber_async import RateLimit, UsageError, ViberError, ViberSession
 from viber_async._sansio.words import counted, suiting
 from viber_async.cli import _blacklist_jobs as jobs
-from viber_async.cli._exits import HELP, Exit
-from viber_async.cli._export import STDOUT, Format
+from viber_async.cli._exits import HELP, SEE, Exit
+from viber_async.cli._export import STDOUT, Format, format_of
 from viber_async.cli._groups import grouped
-from viber_async.cli._options import RATE, Column, Force, Json, Plain, Rate, Region, ShowPhones, span
+from viber_async.cli._options import RATE, Column, Force, Json, Plain, Rate, Region, ShowPhones, share, span
 from viber_async.cli._report import Outcome, failed
 from viber_async.cli._run import StoppedError, stoppable, wait_for
 from viber_async.cli._show import fail, show_for
@@ -52,7 +52,8 @@ WantedFile = Annotated[str, typer.Argument(metavar="FILE", help=f"{FORMS}.")]
 SomeFile = Annotated[str | None, typer.Argument(metavar="[FILE]", help=f"{FORMS}; or give --phone.")]
 Phones = Annotated[list[str] | None, typer.Option("--phone", help="A phone, instead of a file; may be repeated.")]
 MaxReject = Annotated[
-    float, typer.Option("--max-reject", min=0, max=1, help="The part of the entries that may hold no phone.")
+    float,
+    typer.Option("--max-reject", parser=share, metavar="1%", help="The part of the entries that may hold no phone."),
 ]
 ModeOf = Annotated[
     Mode | None,
@@ -151,12 +152,15 @@ app = typer.Typer(
 # --- the commands ---
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def export(
     target: Annotated[str, typer.Argument(metavar="[FILE]", help="A new file; - is the standard output.")] = STDOUT,
     *,
-    form: Annotated[Format, typer.Option("--format", help="One phone to a line, or whole rows.")] = Format.TEXT,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="One phone to a line, or whole rows.  [default: by the name's ending, or text]"),
+    ] = None,
     force: Force = False,
     telling: Telling,
 ) -> None:
@@ -168,13 +172,15 @@ def export(
     if telling.as_json and target == STDOUT:
         raise UsageError("--json needs a FILE: the standard output holds the rows")
 
+    written = form or format_of(target)
+
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
-        return jobs.export(session, target, form, force=force, meter=meter)
+        return jobs.export(session, target, written, force=force, meter=meter)
 
     _run(job, _Told(telling, aside=target == STDOUT))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def add(
     file: SomeFile = None,
@@ -199,7 +205,7 @@ def add(
     _run(job, _Told(telling, source=source, done=done))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def remove(
     file: SomeFile = None,
@@ -221,7 +227,7 @@ def remove(
     _run(job, _Told(telling, source=source, done=done))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def plan(
     file: WantedFile,
@@ -245,7 +251,7 @@ def plan(
     _run(job, _Told(telling, source=source))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def apply(
     *,
@@ -263,7 +269,7 @@ def apply(
     _run(job, _Told(telling, writes=not dry_run, journal=journal))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def sync(
     file: WantedFile,
@@ -281,13 +287,13 @@ def sync(
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
         if dry_run:
-            return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
+            return jobs.look(session, source, terms, dry_run=True, show_phones=show_phones, meter=meter)
         return jobs.sync(session, source, terms, journal=journal, meter=meter)
 
     _run(job, _Told(telling, source=source, writes=not dry_run, journal=journal))
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 @grouped
 def verify(file: WantedFile, *, aim: Aim, reading: Reading, show_phones: ShowPhones = False, telling: Telling) -> None:
     """Compare FILE with the blacklist, and write nothing at all.
@@ -297,7 +303,7 @@ def verify(file: WantedFile, *, aim: Aim, reading: Reading, show_phones: ShowPho
     source, terms = reading.source(file), aim.terms(reading)
 
     def job(session: ViberSession, meter: jobs.Meter) -> Coroutine[object, object, Outcome]:
-        return jobs.plan(session, source, terms, output=None, show_phones=show_phones, meter=meter)
+        return jobs.look(session, source, terms, dry_run=False, show_phones=show_phones, meter=meter)
 
     _run(job, _Told(telling, source=source))
 

@@ -22,7 +22,7 @@ from viber_async.cli import _campaign_jobs as jobs
 from viber_async.cli import create
 from viber_async.cli._account import connected
 from viber_async.cli._bubble import Bubble
-from viber_async.cli._exits import HELP, Exit
+from viber_async.cli._exits import SEE, Exit
 from viber_async.cli._export import STDOUT, opened
 from viber_async.cli._funnel import NAME, Funnel, status_of
 from viber_async.cli._offer import text_of
@@ -57,13 +57,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Campaigns: what was sent, what became of it, and sending one.",
 )
-app.command(epilog=HELP)(create.create)
+app.command(epilog=SEE)(create.create)
 
 
 # --- looking ---
 
 
-@app.command("list", epilog=HELP)
+@app.command("list", epilog=SEE)
 def list_campaigns(
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, in the provider's order.")] = ROWS,
@@ -90,7 +90,7 @@ def _listed(teller: Teller, rows: list[CampaignSummary], most: int | None, pages
     return done(facts, *said, code=Exit.PARTIAL if doubts else Exit.IN_SYNC)
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 def show(
     campaign_id: CampaignId,
     *,
@@ -142,7 +142,7 @@ def _written(campaign: Campaign, html: str, seen: jobs.Seen) -> Outcome:
     return done({"campaign": to_dict(campaign), "html": html, **seen.facts()}, *said)
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 def recipients(
     campaign_id: CampaignId,
     target: Annotated[
@@ -207,7 +207,7 @@ def _states(teller: Teller, campaign_id: int, seen: jobs.Seen, *, whole: bool) -
     return done({}, *said, f"{jobs.people(seen.recipients)}; cost: {cost or 'unknown'}.")
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 def watch(
     campaign_id: CampaignId,
     *,
@@ -258,7 +258,7 @@ def _watched(over: Campaign | None) -> Outcome:
     return done({"over": True}, "Over: each message was delivered or given up.")
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 def reconcile(
     file: Annotated[
         str | None, typer.Argument(metavar="[HANDLE]", help="The file of a handle; - is the standard input.")

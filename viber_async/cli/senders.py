@@ -9,7 +9,7 @@ import typer
 from viber_async import to_dict
 from viber_async._sansio.privacy import safe_text
 from viber_async.cli._account import connected
-from viber_async.cli._exits import HELP
+from viber_async.cli._exits import SEE
 from viber_async.cli._options import RATE, Json, Plain, Rate, identity
 from viber_async.cli._pairs import Pairs
 from viber_async.cli._tell import Teller, done
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list", epilog=HELP)
+@app.command("list", epilog=SEE)
 def list_senders(*, as_json: Json = False, plain: Plain = False, rate: Rate = RATE) -> None:
     """List the account's senders. Campaigns can be sent from those that are verified."""
     teller = Teller(as_json=as_json, plain=plain)
@@ -45,7 +45,7 @@ def _listed(teller: Teller, senders: tuple[Sender, ...]) -> Outcome:
     return done({"senders": [to_dict(sender) for sender in senders]}, *said)
 
 
-@app.command(epilog=HELP)
+@app.command(epilog=SEE)
 def show(
     sender_id: Annotated[int, typer.Argument(parser=identity, metavar="ID")],
     *,

@@ -137,19 +137,26 @@ class SyncPlan:
 
     def __str__(self) -> str:
         """Give the plan for people, a few lines without a phone."""
-        kept, twice = self.kept, counted(self.duplicates, "repetitions")
+        twice = counted(self.duplicates, "repetitions")
         seen = f"{'' if self.walk.complete else 'perhaps not '}seen whole"
         said = [
             f"plan of {self.created_at:%Y-%m-%d %H:%M:%S} UTC, {self.terms.mode}, from {self.source}",
-            f"  to add       {len(self.adds)}",
-            f"  to remove    {len(self.removes)}",
-            f"  unchanged    {self.unchanged}",
-            f"  rejected     {self.rejected} of {counted(self.read, 'entries')}; {twice}",
-            f"  kept         {kept.foreign} of others, {kept.young} young, {kept.unreadable} unreadable",
-            f"               {kept.unclear} like an entry that could not be read",
+            f"  to add       {len(self.adds):,}",
+            f"  to remove    {len(self.removes):,}",
+            f"  unchanged    {self.unchanged:,}",
+            f"  rejected     {self.rejected:,} of {counted(self.read, 'entries')}; {twice}",
+            *(self._said_of_kept() if self.terms.mode == "mirror" else ()),
             f"  blacklist    {counted(self.walk.distinct, 'rows')}, {seen}",
         ]
         return "\n".join(said)
+
+    def _said_of_kept(self) -> tuple[str, str]:
+        """Give why rows stay that are not wanted; where nothing is removed, all of them do."""
+        kept = self.kept
+        return (
+            f"  kept         {kept.foreign:,} of others, {kept.young:,} young, {kept.unreadable:,} unreadable",
+            f"               {kept.unclear:,} like an entry that could not be read",
+        )
 
 
 @to_dict.register
