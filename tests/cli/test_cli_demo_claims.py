@@ -91,7 +91,7 @@ LIES = {
     "a request unseen": (lambda f: {"wire": evolve(f.wire, arrived={})}, "requests sent"),
     "a request unanswered": (lambda f: {"wire": evolve(f.wire, answered=0)}, "0 answered"),
     "a burst": (lambda f: {"wire": evolve(f.wire, peak=11, stalls=0)}, "11 arrivals in the densest second <= 10"),
-    "a refusal": (lambda f: {"wire": evolve(f.wire, refusals=3, stalls=0)}, "3 refused by the rate limit <= 0"),
+    "a refusal": (lambda f: {"wire": evolve(f.wire, refusals=3, stalls=0)}, "3 refused by the rate limit = 0"),
     "a refusal untold": (lambda f: {"wire": evolve(f.wire, refusals=f.wire.refusals + 1)}, "said too many = "),
     "more than a stall": (
         lambda f: {"wire": evolve(f.wire, peak=21, refusals=11, stalls=1)},

@@ -147,18 +147,18 @@ def _wire_claims(wire: Wire) -> tuple[Claim, ...]:
     way, which is an allowance.
     """
     arrived = sum(wire.arrived.values())
-    held_up = (wire.stalls * wire.allowed, "held up while this machine stood still")
+    held_up = ((wire.stalls * wire.allowed, "held up while this machine stood still"),) if wire.stalls else ()
     return (
         Claim(((wire.session.requests, "requests sent"),), right=((arrived, "arrived"),)),
         Claim(((arrived, "arrived"),), right=((wire.answered, "answered"),)),
         Claim(
-            ((wire.peak, "arrivals in the densest second"),), right=((wire.allowed, "allowed"), held_up), at_most=True
+            ((wire.peak, "arrivals in the densest second"),), right=((wire.allowed, "allowed"), *held_up), at_most=True
         ),
         Claim(
             ((wire.session.throttled, "answers that said too many"),),
             right=((wire.refusals, "refused by the rate limit"),),
         ),
-        Claim(((wire.refusals, "refused by the rate limit"),), right=(held_up,), at_most=True),
+        Claim(((wire.refusals, "refused by the rate limit"),), right=held_up or ((0, ""),), at_most=bool(held_up)),
     )
 
 

@@ -38,9 +38,12 @@ QUIET: Final = 60.0
 """Seconds of the sandbox's clock in which nothing may change any more before a campaign counts as over."""
 BEAT: Final = 0.02
 """Seconds between two beats of a pulse."""
-STILL: Final = 0.05
-"""Seconds by which a beat is late where a machine stood still. Sandbox and session share a loop: a request that left in
-time is then seen to arrive as much later, and may be one too many in its second."""
+STILL: Final = 0.2
+"""Seconds by which a beat is late where a machine stood still; the rate limit itself reckons with less.
+
+Sandbox and session share a loop: a request that left in time is then seen to arrive as much later, and may be one too
+many in its second.
+"""
 MOST_POLLS: Final = 60
 """A campaign of the sandbox takes some fifteen looks; one that is not over after sixty never will be."""
 
