@@ -1214,6 +1214,23 @@ def test_a_misspelt_key_is_told_how_it_is_spelt(key, meant):
     assert caught.value.rule == f"{NO_KEY}{meant}"
 
 
+@pytest.mark.parametrize("part", ["button", "image", "resend_sms"])
+def test_a_part_that_stands_at_the_top_is_told_its_place(part):
+    """The provider's API has it one level below."""
+    with pytest.raises(ValidationError) as caught:
+        made(**{part: {}})
+
+    assert (caught.value.field, caught.value.rule) == (part, f"{NO_KEY} at this place: write it as additional.{part}")
+
+
+def test_a_part_within_a_part_is_no_key_at_all():
+    """Only at the top is it likely to be meant for below."""
+    with pytest.raises(ValidationError) as caught:
+        made(additional={"button": {"text": "Buy", "link": "https://a.example", "image": 1}})
+
+    assert (caught.value.field, caught.value.rule) == ("button.image", NO_KEY)
+
+
 WHOLE = "whole seconds from 60 to 86400, as an int or a timedelta"
 CONTENTS_RULE = "give text, text and button, text, button and image, or an image alone"
 NO_KEY = "no such key in the provider's API"
