@@ -1,4 +1,4 @@
-"""The demo's facts from one real, small run, and a file that says it is a terminal."""
+"""A sandbox with the way to it, the demo's facts from one real, small run, and a file that says it is a terminal."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture
+def sandbox():
+    with serving(Sandbox(rate_limit=None)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def account(sandbox) -> dict[str, str]:
+    """The environment that leads to the sandbox."""
+    return {"SENDPULSE_BASE_URL": sandbox.url, "SENDPULSE_API_KEY": sandbox.api_key}
 
 
 @pytest.fixture(scope="session")

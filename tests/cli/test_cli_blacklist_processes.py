@@ -12,23 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import COMMAND, LONGEST, OnTerminal, environment, finished, piped
-from tests.cli.serving import serving
-from viber_async.sandbox import Fault, Sandbox
+from viber_async.sandbox import Fault
 
 FIRST = 380931111111
 BAR = re.compile(r"adding .*?━.*? *([\d,]+)/3,000 phones +\d+% +[\d,]+/s +(-:--:--|\d:\d\d:\d\d|\d\d:\d\d)")
-
-
-@pytest.fixture
-def sandbox():
-    with serving(Sandbox(rate_limit=None)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def account(sandbox) -> dict[str, str]:
-    """The environment that leads to the sandbox."""
-    return {"SENDPULSE_BASE_URL": sandbox.url, "SENDPULSE_API_KEY": sandbox.api_key}
 
 
 @pytest.fixture

@@ -10,23 +10,10 @@ import subprocess
 import pytest
 
 from tests.cli.processes import COMMAND, LONGEST, environment, finished, piped
-from tests.cli.serving import serving
-from viber_async.sandbox import Fault, Sandbox
+from viber_async.sandbox import Fault
 
 USUAL = ("--sender", "1", "--text", "hi", "--live", "1h", "--to", "+380931112200", "--yes")
 CREATE = (*COMMAND, "campaigns", "create", *USUAL)
-
-
-@pytest.fixture
-def sandbox():
-    with serving(Sandbox(rate_limit=None)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def account(sandbox) -> dict[str, str]:
-    """The environment that leads to the sandbox."""
-    return {"SENDPULSE_BASE_URL": sandbox.url, "SENDPULSE_API_KEY": sandbox.api_key}
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from viber_async import (
     SyncInterruptedError,
     SyncPlan,
     SyncRefusedError,
+    ViberSession,
 )
 from viber_async._session import Caller
 from viber_async.sync import journal as journals
@@ -597,19 +598,24 @@ async def test_a_cancel_finishes_the_batch_under_way(tmp_path: Path) -> None:
     assert (report.added, report.added_before, report.already_there) == (1500, 1000, 0)
 
 
-@pytest.mark.fault("D09")
-@in_virtual_time
-async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None:
-    """A container is killed after ten."""
-    provider = BlacklistProvider()
-    session, _ = session_over(provider=provider)
-    arrived = asyncio.Event()
+def session_that_hangs() -> tuple[ViberSession, asyncio.Event]:
+    """Give a session whose first batch is never answered, and what tells that it has arrived."""
+    provider, arrived = BlacklistProvider(), asyncio.Event()
 
     async def never(_request):
         arrived.set()
         await asyncio.sleep(3600)
 
     provider.faults.append(once(never, at=1))
+    session, _ = session_over(provider=provider)
+    return session, arrived
+
+
+@pytest.mark.fault("D09")
+@in_virtual_time
+async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None:
+    """A container is killed after ten."""
+    session, arrived = session_that_hangs()
     async with session:
         task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
         await arrived.wait()
@@ -626,15 +632,7 @@ async def test_a_cancel_waits_for_a_batch_no_longer_than_eight_seconds() -> None
 @in_virtual_time
 async def test_who_cancels_twice_does_not_wait_for_a_batch(turns: int) -> None:
     """However soon the second cancel follows the first: two of one turn of the loop come out as one error."""
-    provider = BlacklistProvider()
-    session, _ = session_over(provider=provider)
-    arrived = asyncio.Event()
-
-    async def never(_request):
-        arrived.set()
-        await asyncio.sleep(3600)
-
-    provider.faults.append(once(never, at=1))
+    session, arrived = session_that_hangs()
     async with session:
         task = asyncio.ensure_future(session.blacklist.sync(phones(1)))
         await arrived.wait()
